@@ -1,0 +1,120 @@
+"""Layer definitions: one TOML document makes the typed table, the OGC schema, the catalogue record and the check."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from datasets.errors import RegisterError
+from datasets.register import check_entry, read_toml
+from datasets.vocabulary import FieldType, GeometryKind
+
+DEFINITIONS = Path(__file__).parent / "layers"
+ENVELOPE = Path(__file__).parent / "envelope.toml"
+
+NAME = r"^[a-z][a-z0-9_]*$"
+
+
+class LayerField(BaseModel):
+    """One field of a layer. `aliases` are column names seen in real feeds; `codes` maps each official value to its
+    synonyms; `parts` are column names that, joined in this order, make the value where no one column has it;
+    `minimum` and `maximum` are in `unit`; `personal` fields are never published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    description: str
+    type: FieldType
+    required: bool = False
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    codes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    personal: bool = False
+
+    @model_validator(mode="after")
+    def _has_codes_when_coded(self) -> "LayerField":
+        coded = self.type in (FieldType.CODE, FieldType.CODES)
+        if coded != bool(self.codes):
+            raise ValueError("fields of type code or codes, and only they, have codes")
+        return self
+
+
+class Layer(BaseModel):
+    """A citywide layer.
+
+    `needs` are groups of fields: a proposed mapping is sure only when each group has a field that is surely mapped.
+    `natural_key` are the fields that, with a 25 m cell, tell features apart where no reference does.
+    `other_layers` are words in a source's own layer name that show it holds something else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    singular: str
+    description: str
+    theme: str
+    standard: str
+    standard_url: str
+    geometry: GeometryKind
+    match_radius_m: float
+    needs: tuple[tuple[str, ...], ...]
+    natural_key: tuple[str, ...]
+    keywords: tuple[str, ...]
+    other_layers: tuple[str, ...] = ()
+    fields: Mapping[str, LayerField]
+
+    @property
+    def table(self) -> str:
+        """The layer's table in schema `layers`."""
+        return self.id.replace("-", "_")
+
+    @field_validator("fields")
+    @classmethod
+    def _are_named_as_columns(cls, fields: Mapping[str, LayerField]) -> Mapping[str, LayerField]:
+        for name in fields:
+            if not re.match(NAME, name) or name in PROVENANCE_COLUMNS:
+                raise ValueError(f"{name!r} cannot be a field name: lower case letters, digits and _, not one of ours")
+        return fields
+
+    @model_validator(mode="after")
+    def _names_its_own_fields(self) -> "Layer":
+        for name in (*self.natural_key, *(name for group in self.needs for name in group)):
+            if name not in self.fields:
+                raise ValueError(f"needs and natural_key name a field {name!r} that the layer does not have")
+        return self
+
+
+PROVENANCE_COLUMNS = frozenset(
+    {"fid", "feature_id", "council", "feed_id", "key", "rung", "resource_sha256", "row_no", "placed", "outside_m"}
+    | {"first_seen", "changed_at", "revision", "content_hash", "missing_since", "geom"}
+)
+"""Columns every layer table has beside its fields; `reference` is a field of the envelope."""
+
+
+def read_layer(path: Path) -> Layer:
+    """One definition, with the envelope that every layer shares in front of its own fields."""
+    document = read_toml(path)
+    own = document.pop("field", {})
+    envelope = read_toml(ENVELOPE)
+    fields = {name: {**envelope.get(name, {}), **own.get(name, {})} for name in {**envelope, **own}}
+    checked = {name: check_entry(value, LayerField, path.name, f"field.{name}") for name, value in fields.items()}
+    return check_entry({"id": path.stem, **document, "fields": checked}, Layer, path.name)
+
+
+@cache
+def layers() -> dict[str, Layer]:
+    """Every layer that is defined, by id."""
+    return {path.stem: read_layer(path) for path in sorted(DEFINITIONS.glob("*.toml"))}
+
+
+def find_layer(name: str) -> Layer:
+    """The layer with this id; RegisterError says which ones there are."""
+    if name in layers():
+        return layers()[name]
+    raise RegisterError(f"There is no layer {name!r}; there are {', '.join(layers())}.")

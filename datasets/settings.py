@@ -1,0 +1,61 @@
+"""Everything that may be set from outside, read once. The only place that reads environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.errors import CitywideError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One deployment's settings; passed as an argument, never imported as a global.
+
+    `database_url` None means the embedded cluster under `home`. Sizes are bytes, times seconds.
+    """
+
+    city: str
+    home: Path
+    database_url: str | None
+    public_url: str | None
+    max_resource_bytes: int
+    max_unpacked_bytes: int
+    fetch_seconds: int
+    allow_loopback: bool
+
+    @property
+    def archive(self) -> Path:
+        """Where the exact bytes of every fetch are kept, named by their sha256."""
+        return self.home / "archive"
+
+    @property
+    def cities(self) -> Path:
+        """Where the operator may put cities of their own beside the shipped ones."""
+        return self.home / "cities"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises CitywideError naming the variable that is wrong."""
+    env = os.environ if environment is None else environment
+    return Settings(
+        city=env.get("CITYWIDE_CITY", "demo"),
+        home=Path(env.get("CITYWIDE_HOME") or CHECKOUT / ".citywide").absolute(),
+        database_url=env.get("CITYWIDE_DATABASE_URL") or None,
+        public_url=(env.get("CITYWIDE_PUBLIC_URL") or "").rstrip("/") or None,
+        max_resource_bytes=_whole_number(env, "CITYWIDE_MAX_RESOURCE_BYTES", 1 << 30),
+        max_unpacked_bytes=_whole_number(env, "CITYWIDE_MAX_UNPACKED_BYTES", 4 << 30),
+        fetch_seconds=_whole_number(env, "CITYWIDE_FETCH_SECONDS", 1800),
+        allow_loopback=env.get("CITYWIDE_ALLOW_LOOPBACK", "") == "1",
+    )
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise CitywideError(f"{name} must be a whole number above zero, not {text!r}.")
+    return int(text)

@@ -1,0 +1,45 @@
+"""Connections: the SQLAlchemy engine of the pipeline, the command line and the pages, made from a libpq address."""
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from datasets.errors import DatabaseError
+
+_OPTIONS = "-c jit=off -c timezone=UTC"
+
+# A page that waits longer than this has lost its reader; better to say so than to queue behind it.
+_PAGE_OPTIONS = f"{_OPTIONS} -c statement_timeout=15000"
+_POOL_SECONDS = 5
+
+
+def connect(database_url: str, *, pooled: int = 0) -> Engine:
+    """An engine on `database_url` (postgresql://...), checked by one query; DatabaseError when it cannot be used.
+
+    Pages ask for `pooled` connections that are kept open, and give up on a slow query. Others open one when needed.
+    """
+    try:
+        engine = _pooled_engine(database_url, pooled) if pooled else _plain_engine(database_url)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[-1]
+        raise DatabaseError(f"The database cannot be used: {reason}") from None
+    return engine
+
+
+def _plain_engine(database_url: str) -> Engine:
+    url = make_url(database_url).set(drivername="postgresql+psycopg")
+    return create_engine(url, poolclass=NullPool, connect_args={"options": _OPTIONS})
+
+
+def _pooled_engine(database_url: str, size: int) -> Engine:
+    return create_engine(
+        make_url(database_url).set(drivername="postgresql+psycopg"),
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"options": _PAGE_OPTIONS, "connect_timeout": _POOL_SECONDS},
+    )

@@ -1,0 +1,143 @@
+"""The typed table of each layer, made from its definition. The only place that issues DDL in schema `layers`."""
+
+import hashlib
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    UUID,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Double,
+    Identity,
+    Index,
+    MetaData,
+    Numeric,
+    Sequence,
+    Table,
+    Text,
+    func,
+    inspect,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.schema import CreateColumn
+from sqlalchemy.types import TypeEngine
+
+from datasets.errors import DatabaseError
+from datasets.layer import Layer, LayerField
+from datasets.store import tables
+from datasets.vocabulary import FieldType
+
+SCHEMA = "layers"
+metadata = MetaData(schema=SCHEMA)
+
+FID = Sequence("fid", schema=SCHEMA, data_type=BigInteger)
+"""One sequence for all layers: an integer id is citywide unique and never reused."""
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("layer", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("feature_id", Text, nullable=False),
+    Column("council", Text, nullable=False),
+    Column("feed_id", Text, nullable=False),
+    Column("run", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column(
+        "before",
+        JSONB,
+        comment="the feature as it was; its state after is the next change's before, or the live row",
+    ),
+    Index("change_layer_revision_idx", "layer", "revision", "id"),
+    Index("change_ended_idx", "feature_id", postgresql_where=text("op = 'end'")),
+)
+
+_SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {
+    FieldType.INTEGER: BigInteger(),
+    FieldType.DECIMAL: Double(),
+    FieldType.MONEY: Numeric(12, 2),
+    FieldType.FLAG: Boolean(),
+    FieldType.CODES: ARRAY(Text()),
+}
+
+
+def sql_type(field: LayerField) -> TypeEngine[Any]:
+    """The column type of a field. Dates are ISO text, because `1984` and `1984-03` are valid dates that say no more."""
+    return _SQL_TYPES.get(field.type, Text())
+
+
+def layer_table(layer: Layer) -> Table:
+    """The layer's table: provenance first, then its fields, then the geometry in WGS 84."""
+    if f"{SCHEMA}.{layer.table}" in metadata.tables:
+        return metadata.tables[f"{SCHEMA}.{layer.table}"]
+    return Table(
+        layer.table,
+        metadata,
+        Column("fid", BigInteger, server_default=FID.next_value(), primary_key=True),
+        Column("feature_id", Text, nullable=False),
+        Column("council", Text, nullable=False),
+        Column("feed_id", Text, nullable=False),
+        Column("key", Text, nullable=False, comment="tells the feed's features apart; see rung"),
+        Column("rung", Text, nullable=False),
+        *(Column(name, sql_type(field)) for name, field in layer.fields.items()),
+        Column("placed", Text, nullable=False, comment="what the location was taken from"),
+        Column("outside_m", Double, comment="metres outside the council's boundary; null when inside or unknown"),
+        Column("resource_sha256", Text, nullable=False),
+        Column("row_no", BigInteger, nullable=False),
+        Column("first_seen", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("revision", BigInteger, nullable=False),
+        Column("content_hash", UUID(as_uuid=False), nullable=False),
+        Column("missing_since", DateTime(timezone=True)),
+        Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
+        Index(f"{layer.table}_feature_id_idx", "feature_id", unique=True),
+        Index(f"{layer.table}_feed_key_idx", "feed_id", "key", unique=True),
+        Index(f"{layer.table}_council_idx", "council", "fid"),
+        Index(f"{layer.table}_geom_idx", "geom", postgresql_using="gist"),
+    )
+
+
+def definition_hash(layer: Layer) -> str:
+    """Changes whenever anything in the definition does."""
+    return hashlib.sha256(layer.model_dump_json().encode()).hexdigest()[:16]
+
+
+def make_layer_tables(connection: Connection, layers: dict[str, Layer]) -> None:
+    """Makes the tables of new layers and adds the columns of new fields; never drops or retypes a column."""
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    FID.create(connection, checkfirst=True)
+    change.create(connection, checkfirst=True)
+    for layer in layers.values():
+        table = layer_table(layer)
+        table.create(connection, checkfirst=True)
+        _add_new_columns(connection, table)
+        _record_layer(connection, layer)
+
+
+def _add_new_columns(connection: Connection, table: Table) -> None:
+    existing = {column["name"]: column for column in inspect(connection).get_columns(table.name, schema=SCHEMA)}
+    for column in table.columns:
+        if column.name not in existing:
+            clause = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {clause}"))
+            continue
+        wanted = column.type.compile(connection.dialect).split("(")[0].lower()
+        found = existing[column.name]["type"].compile(connection.dialect).split("(")[0].lower()
+        if wanted != found:
+            raise DatabaseError(
+                f"Field {column.name} of {table.name} is {found} in the database and {wanted} in its definition; "
+                "write a migration that converts it."
+            )
+
+
+def _record_layer(connection: Connection, layer: Layer) -> None:
+    row = {"title": layer.title, "definition_hash": definition_hash(layer)}
+    statement = insert(tables.layer).values(id=layer.id, **row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))

@@ -1,0 +1,190 @@
+"""The tables of schema `citywide`, as SQLAlchemy knows them. Migrations make them; nothing else issues DDL for them."""
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "citywide"
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    },
+)
+
+
+def _moment(name: str, *, required: bool = False) -> Column[object]:
+    default = func.now() if required else None
+    return Column(name, DateTime(timezone=True), nullable=not required, server_default=default)
+
+
+council = Table(
+    "council",
+    metadata,
+    Column("gss", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("slug", Text, nullable=False, unique=True),
+)
+
+boundary = Table(
+    "boundary",
+    metadata,
+    Column("council", ForeignKey(council.c.gss), primary_key=True),
+    Column("geom", Geometry("MULTIPOLYGON", srid=4326, spatial_index=False), nullable=False),
+    Column("source", Text, nullable=False),
+    _moment("loaded_at", required=True),
+)
+
+place = Table(
+    "place",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="postcode; later uprn"),
+    Column("code", Text, primary_key=True, comment="postcodes in upper case without the space"),
+    Column("lon", Double, nullable=False),
+    Column("lat", Double, nullable=False),
+)
+
+load = Table(
+    "load",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="boundaries or places; its revision goes up with each load"),
+    Column("revision", BigInteger, nullable=False),
+    _moment("loaded_at", required=True),
+)
+
+layer = Table(
+    "layer",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("definition_hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("features", BigInteger, nullable=False, server_default="0"),
+    Column("extent", JSONB, comment="west, south, east, north"),
+    _moment("published_at"),
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("council", ForeignKey(council.c.gss), nullable=False, index=True),
+    Column("layer", ForeignKey(layer.c.id), nullable=False, index=True),
+    Column("platform", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("licence", Text, nullable=False),
+    Column("attribution", Text, nullable=False),
+    Column("cadence", Text, nullable=False),
+    Column("document", JSONB, nullable=False, comment="the whole feed document"),
+    _moment("added_at", required=True),
+    _moment("removed_at"),
+)
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text),
+    _moment("first_fetched_at", required=True),
+    _moment("last_fetched_at", required=True),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("feed", ForeignKey(feed.c.id), nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("started_at", required=True),
+    _moment("ended_at"),
+    Column("outcome", Text),
+    Column("code", Text, comment="issue code that held or failed the run"),
+    Column("message", Text),
+    Column("resource_sha256", ForeignKey(resource.c.sha256)),
+    Column("rules_hash", Text),
+    Column("format", Text),
+    Column("encoding", Text),
+    Column("crs", Text),
+    Column("columns", JSONB),
+    Column("mapping", JSONB),
+    Column("rung", Text),
+    Column("rows_read", BigInteger),
+    Column("features", BigInteger),
+    Column(
+        "outside_boundary",
+        Double,
+        comment="share of features outside the council's boundary; null without one",
+    ),
+    Column("inserted", BigInteger),
+    Column("updated", BigInteger),
+    Column("ended", BigInteger),
+    Column("missing", BigInteger),
+    Column("restored", BigInteger),
+    Column("revision", BigInteger),
+    Column("complete", Boolean),
+    Index("run_feed_started_idx", "feed", "started_at"),
+)
+
+fetch = Table(
+    "fetch",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("run", ForeignKey(run.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    _moment("started_at", required=True),
+    Column("seconds", Double),
+    Column("status", Integer),
+    Column("bytes", BigInteger),
+    Column("media_type", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("resource_sha256", Text),
+    Column("error", Text),
+)
+
+issue = Table(
+    "issue",
+    metadata,
+    Column("run", ForeignKey(run.c.id, ondelete="CASCADE"), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("responsibility", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("field", Text),
+    Column("row_no", BigInteger),
+    Column("value", Text),
+    Column("message", Text),
+    Column("count", BigInteger, nullable=False),
+    Index("issue_run_code_idx", "run", "code"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("feed", ForeignKey(feed.c.id), nullable=False, index=True),
+    Column("run", ForeignKey(run.c.id), nullable=False),
+    Column("gate", Text, nullable=False, comment="issue code of the gate that was opened"),
+    Column("resource_sha256", Text, nullable=False, comment="the approval holds for these bytes alone"),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+)

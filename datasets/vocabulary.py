@@ -1,0 +1,107 @@
+"""The words Citywide uses, as types. Every room imports its enums from here so that a state has one spelling."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a harvest run ends. In `held` and `failed` the last good data stays up."""
+
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    HELD = "held"
+    FAILED = "failed"
+
+
+class RunState(StrEnum):
+    """Where a harvest run is; `ended` runs carry an `Outcome`."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+    INFO = "info"
+
+
+class Responsibility(StrEnum):
+    """Who mends an issue: the council that publishes the feed, or the people who run Citywide."""
+
+    PUBLISHER = "publisher"
+    PLATFORM = "platform"
+
+
+class Action(StrEnum):
+    """What the pipeline did with the row or value that an issue names."""
+
+    KEPT = "kept"
+    FIXED = "fixed"
+    BLANKED = "blanked"
+    DROPPED = "dropped"
+    HELD = "held"
+
+
+class FieldType(StrEnum):
+    """Types a layer definition may give a field."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    MONEY = "money"
+    FLAG = "flag"
+    DATE = "date"
+    TIME_RANGES = "opening-hours"
+    CODE = "code"
+    CODES = "codes"
+    POSTCODE = "postcode"
+    UPRN = "uprn"
+    URL = "url"
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+class GeometryKind(StrEnum):
+    """What shape a layer holds: a place on the ground, or an area that may also come as its point."""
+
+    POINT = "point"
+    AREA = "area"
+
+
+class Rung(StrEnum):
+    """The rung of the identity ladder that gave a feed's features their keys."""
+
+    REFERENCE = "reference"
+    NATIONAL = "national"
+    NATURAL = "natural"
+    FINGERPRINT = "fingerprint"
+
+
+class Platform(StrEnum):
+    """The protocols we have an adapter for."""
+
+    FILE = "file"
+    CKAN = "ckan"
+
+
+class CouncilState(StrEnum):
+    """A council's standing in one layer, as coverage tables show it."""
+
+    IN = "in"
+    STALE = "stale"
+    HELD = "held"
+    FAILED = "failed"
+    WAITING = "waiting"
+    MISSING = "missing"
+
+
+class Operation(StrEnum):
+    """What a publish did to one feature, as the `change` table records it."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    MISSING = "missing"
+    END = "end"
+    RESTORE = "restore"

@@ -1,0 +1,79 @@
+"""The archive: the exact bytes of every fetch, named by their sha256, so that any feature can be derived again."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Archived:
+    """Bytes in the archive: where they lie, their sha256 in hex, how many."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+class Archive:
+    """A folder of resources; writing is atomic, and the same bytes are kept once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, blocks: Iterable[bytes]) -> Archived:
+        """Stores the blocks; they may fail half-way, and then nothing is kept."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        digest, size = hashlib.sha256(), 0
+        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix="incoming-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for block in blocks:
+                    digest.update(block)
+                    size += len(block)
+                    file.write(block)
+            path = self.path(digest.hexdigest())
+            path.parent.mkdir(exist_ok=True)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return Archived(path, digest.hexdigest(), size)
+
+    def keep_file(self, path: Path) -> Archived:
+        """Stores a copy of a local file."""
+        return self.keep(_blocks(path))
+
+    def path(self, sha256: str) -> Path:
+        """Where the bytes of this sha256 lie or would lie."""
+        return self.folder / sha256[:2] / sha256
+
+    def bundle(self, parts: Mapping[str, Archived]) -> Archived:
+        """Several files that belong together as one zip, by name; the same files make the same bytes."""
+        with self.scratch() as folder, zipfile.ZipFile(folder / "bundle.zip", "w") as bundle:
+            for name, part in sorted(parts.items()):
+                bundle.writestr(zipfile.ZipInfo(name), part.path.read_bytes())
+            bundle.close()
+            return self.keep_file(folder / "bundle.zip")
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for unpacking, gone afterwards."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self.folder, prefix="scratch-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block

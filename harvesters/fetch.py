@@ -1,0 +1,160 @@
+"""The fetch stage: from a feed to bytes in the archive, bounded in size and time, with a receipt of every request."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+import requests
+
+from datasets.errors import RunFailed
+from datasets.feed import Feed
+from datasets.settings import Settings
+from datasets.vocabulary import Platform
+from harvesters.adapters import ckan, file
+from harvesters.adapters.address import ResourceAddress, name_of
+from harvesters.archive import BLOCK, Archive, Archived
+from harvesters.formats.siblings import wanted_siblings
+from harvesters.session import CONNECT_SECONDS, READ_SECONDS, Session
+
+ADAPTERS: Mapping[Platform, Callable[[Feed, Session], ResourceAddress]] = {
+    Platform.FILE: file.resource_address,
+    Platform.CKAN: ckan.resource_address,
+}
+
+Progress = Callable[[int, int | None], None]
+"""Called with bytes so far and bytes in all, None where the server does not say."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one request asked for and got; kept with the run."""
+
+    url: str
+    seconds: float
+    status: int | None = None
+    bytes: int | None = None
+    media_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    resource_sha256: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A resource in the archive with what its server said of it. A loose Shapefile or MapInfo table is one resource
+    with the files beside it: a zip of them all."""
+
+    archived: Archived
+    name: str
+    media_type: str | None
+
+
+def fetch(
+    feed: Feed, session: Session, archive: Archive, settings: Settings, receipts: list[Receipt], progress: Progress
+) -> Fetched:
+    """The feed's bytes; RunFailed says why there are none. Every request leaves a receipt in `receipts`."""
+    address = ADAPTERS[feed.platform](feed, session)
+    fetcher = _Fetcher(session, archive, settings, receipts)
+    archived, response_name, media_type = fetcher.get(address.url, progress)
+    name = address.name if "." in address.name else response_name or address.name
+    with archived.path.open("rb") as opened:
+        head = opened.read(512)
+    beside = {
+        PurePosixPath(name).stem + ending: found
+        for ending in wanted_siblings(name, head)
+        if (found := fetcher.sibling(address.url, ending))
+    }
+    if beside:
+        return Fetched(archive.bundle({name: archived, **beside}), f"{name}.zip", "application/zip")
+    return Fetched(archived, name, media_type or address.media_type)
+
+
+@dataclass(frozen=True)
+class _Fetcher:
+    session: Session
+    archive: Archive
+    settings: Settings
+    receipts: list[Receipt]
+
+    def get(self, url: str, progress: Progress) -> tuple[Archived, str, str | None]:
+        """Bytes, the name the server gives them, and their media type."""
+        started = time.monotonic()
+        try:
+            with self.session.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
+                _check_status(url, response)
+                archived = self.archive.keep(self._blocks(response, started, progress))
+                self._receive(url, response, archived, started)
+                return archived, _served_name(response), _media_type(response)
+        except requests.RequestException as error:
+            failure = self.session.failure(url, error)
+        except RunFailed as error:
+            failure = error
+        self.receipts.append(Receipt(url, time.monotonic() - started, error=str(failure)))
+        raise failure
+
+    def sibling(self, url: str, ending: str) -> Archived | None:
+        """The file beside `url` with another ending, in lower or upper case as the main file's; None if absent."""
+        bare, _, query = url.partition("?")
+        stem, _, own = bare.rpartition(".")
+        beside = f"{stem}{ending.upper() if own.isupper() else ending}" + (f"?{query}" if query else "")
+        try:
+            return self.get(beside, lambda done, total: None)[0]
+        except RunFailed:
+            return None
+
+    def _blocks(self, response: requests.Response, started: float, progress: Progress) -> Iterator[bytes]:
+        total = int(response.headers.get("Content-Length") or 0) or None
+        limit, done = self.settings.max_resource_bytes, 0
+        if total and total > limit:
+            raise RunFailed("E-TOOLARGE", f"The file is {total:,} bytes; at most {limit:,} are accepted.")
+        for block in response.iter_content(BLOCK):
+            done += len(block)
+            if done > limit:
+                raise RunFailed("E-TOOLARGE", f"The file is larger than the {limit:,} bytes that are accepted.")
+            if time.monotonic() - started > self.settings.fetch_seconds:
+                raise RunFailed("E-TIMEOUT", f"The file was not whole after {self.settings.fetch_seconds:,} seconds.")
+            progress(done, total)
+            yield block
+        plain = "Content-Encoding" not in response.headers
+        if total and plain and done < total:
+            raise RunFailed("E-TRUNCATED", f"The server announced {total:,} bytes and sent {done:,}.")
+
+    def _receive(self, url: str, response: requests.Response, archived: Archived, started: float) -> None:
+        headers = response.headers
+        self.receipts.append(
+            Receipt(
+                url,
+                time.monotonic() - started,
+                status=response.status_code,
+                bytes=archived.size,
+                media_type=headers.get("Content-Type"),
+                etag=headers.get("ETag"),
+                last_modified=headers.get("Last-Modified"),
+                resource_sha256=archived.sha256,
+            )
+        )
+
+
+def _check_status(url: str, response: requests.Response) -> None:
+    if response.status_code == 200:
+        return
+    told = {401: "wants a password", 403: "refuses us", 404: "has no such file", 410: "says the file is gone"}
+    host = urlsplit(url).netloc
+    said = told.get(response.status_code, f"answered with status {response.status_code}")
+    raise RunFailed("E-HTTP", f"{host} {said} ({response.status_code}).")
+
+
+def _served_name(response: requests.Response) -> str:
+    """The name in Content-Disposition, else the end of the address after redirects."""
+    header = Message()
+    header["Content-Disposition"] = response.headers.get("Content-Disposition", "")
+    return PurePosixPath(header.get_filename() or "").name or name_of(response.url)
+
+
+def _media_type(response: requests.Response) -> str | None:
+    said = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return said or None

@@ -1,0 +1,123 @@
+"""The map stage: source columns become fields, by the mapping the feed states or by one that is proposed."""
+
+import re
+
+import polars as pl
+
+from datasets.errors import RunHeld
+from datasets.feed import Converter, Feed, FieldRule
+from datasets.issues import Issues, feed_issue
+from datasets.layer import Layer
+from datasets.vocabulary import Action
+from harvesters.batch import ROW_NO, Batch, Opened
+from harvesters.locate import find_location
+from harvesters.mapping import SURE, MappedField, MappedLocation, Mapping
+from harvesters.propose import propose_fields
+from harvesters.surroundings import Surroundings
+
+
+def propose(feed: Feed, layer: Layer, opened: Opened, surroundings: Surroundings) -> Mapping:
+    """The mapping to use: what the feed states, and proposals for the rest. RunHeld when it names missing columns."""
+    _check_stated_columns(feed, opened)
+    location = _location(feed, opened, surroundings)
+    taken = set() if location is None or location.location.kind == "postcode" else set(location.location.columns)
+    for other in location.alternatives if location else ():
+        taken |= set(other.columns) if other.kind != "postcode" else set()
+    stated = [MappedField(name, rule, 1.0, "stated in the feed") for name, rule in feed.mapping.items()]
+    used = {column for rule in feed.mapping.values() for column in rule.sources}
+    proposed = [m for m in propose_fields(layer, opened, taken | used) if m.field not in feed.mapping]
+    fields = tuple(stated + proposed)
+    seen = taken | {column for mapped in fields for column in mapped.rule.sources}
+    unmapped = tuple(column for column in opened.columns if column not in seen)
+    return Mapping(fields, location, unmapped, stated=bool(feed.mapping or feed.location))
+
+
+def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
+    """The rows with the layer's field names, still as text, parallel to the resource's records."""
+    columns = {mapped.field: _convert(mapped.rule, opened.records).alias(mapped.field) for mapped in mapping.fields}
+    frame = opened.records.select(ROW_NO).with_columns(**columns)
+    issues = [
+        feed_issue("W-COLUMN-UNMAPPED", f"Column {column!r} is not used.", action=Action.DROPPED, field=column)
+        for column in mapping.unmapped
+    ]
+    return Batch(frame, opened.geometry), issues
+
+
+def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
+    """RunHeld unless each thing the layer cannot do without is surely mapped, and the file seems to be of the layer."""
+    _check_layer_name(layer, opened)
+    for group in layer.needs:
+        best = max(group, key=mapping.confidence)
+        names = " or ".join(layer.fields[name].title.lower() for name in group)
+        columns = ", ".join(opened.columns[:12])
+        if mapping.confidence(best) == 0:
+            raise RunHeld("E-FIELD-MISSING", f"No column gives the {names}. The file's columns are: {columns}.")
+        if mapping.confidence(best) < SURE:
+            likely = next(m for m in mapping.fields if m.field == best)
+            raise RunHeld(
+                "E-MAPPING-UNSURE",
+                f"Column {likely.rule.sources[0]!r} may be the {names}, but that is only {likely.confidence:.0%} sure; "
+                "state it in the feed's mapping.",
+            )
+    if mapping.location is None:
+        raise RunHeld("no location", "The file has no coordinates, and no postcodes that the gazetteer knows.")
+    if mapping.location.confidence < 0.6:
+        columns = " and ".join(mapping.location.location.columns)
+        raise RunHeld("E-MAPPING-UNSURE", f"It is not sure that {columns} are the coordinates; state it in the feed.")
+
+
+def _check_layer_name(layer: Layer, opened: Opened) -> None:
+    """A service that answers with its flood zones to a question for conservation areas says so in the layer's name."""
+    name = re.sub(r"[^a-z0-9]+", " ", (opened.layer_name or "").lower())
+    other = next((word for word in layer.other_layers if re.search(rf"\b{re.escape(word)}", name)), None)
+    if other and not any(re.search(rf"\b{re.escape(word)}\b", name) for word in layer.keywords):
+        raise RunHeld(
+            "E-WRONG-LAYER",
+            f"The file's own layer is called {opened.layer_name!r}, which is not {layer.title.lower()}.",
+        )
+
+
+def _check_stated_columns(feed: Feed, opened: Opened) -> None:
+    wanted = {column for rule in feed.mapping.values() for column in rule.sources}
+    wanted |= set(feed.location.columns) if feed.location else set()
+    if lost := sorted(wanted - set(opened.columns)):
+        raise RunHeld(
+            "W-SCHEMA-DRIFT",
+            f"The feed's mapping names {', '.join(map(repr, lost))}, which the file does not have; "
+            f"its columns are: {', '.join(opened.columns[:20])}.",
+        )
+
+
+def _location(feed: Feed, opened: Opened, surroundings: Surroundings) -> MappedLocation | None:
+    if feed.location is not None:
+        return MappedLocation(feed.location, 1.0, "stated in the feed")
+    found = find_location(opened, surroundings)
+    if found is None:
+        return None
+    return MappedLocation(found.location, found.confidence, found.evidence, found.alternatives)
+
+
+def _convert(rule: FieldRule, records: pl.DataFrame) -> pl.Series:
+    if rule.constant is not None:
+        return pl.select(pl.lit(rule.constant).repeat_by(records.height).explode()).to_series()
+    sources = [records[column] for column in rule.sources]
+    match rule.converter:
+        case Converter.JOIN:
+            trimmed = [source.str.strip_chars(" ,\u00a0").replace("", None) for source in sources]
+            joined = pl.concat_str(trimmed, separator=rule.separator, ignore_nulls=True)
+            return pl.select(pl.when(joined != "").then(joined)).to_series()
+        case Converter.FIRST_OF:
+            return pl.select(pl.coalesce(sources)).to_series()
+        case Converter.LOOKUP:
+            return sources[0].replace(dict(rule.values))
+        case Converter.HTML_TEXT:
+            return sources[0].str.replace_all(r"<[^>]*>", " ").str.replace_all(r"&nbsp;", " ")
+        case Converter.PENCE:
+            return (sources[0].cast(pl.Float64, strict=False) / 100).cast(pl.String)
+        case Converter.PRESENT:
+            return sources[0].is_not_null().cast(pl.String)
+        case Converter.CONTAINS:
+            words = "|".join(re.escape(word) for word in rule.words)
+            return sources[0].str.contains(f"(?i){words}").cast(pl.String)
+        case None:
+            return sources[0]

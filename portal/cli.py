@@ -1,0 +1,49 @@
+"""The command `citywide`: every command by name. Each lives in portal/commands, in the file its name says."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from portal import console
+from portal.commands import feeds, layers, loads
+from portal.commands.harvest import harvest
+from portal.commands.serve import migrate, serve, up
+from portal.commands.status import status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Borough data in, one citywide feed out.",
+    epilog="Exit status: 0 all is well, 1 an error, 2 a wrong command line, 3 a feed is held, 4 a feed failed.",
+)
+app.command()(up)
+app.command()(serve)
+app.command()(migrate)
+app.command()(harvest)
+app.command()(status)
+app.add_typer(feeds.app, name="feeds")
+app.add_typer(layers.app, name="layers")
+app.add_typer(loads.boundaries, name="boundaries")
+app.add_typer(loads.places, name="places")
+
+
+@app.callback()
+def start(debug: Annotated[bool, typer.Option("--debug", help="Log what happens, with tracebacks.")] = False) -> None:
+    """Borough data in, one citywide feed out."""
+    level = logging.DEBUG if debug else logging.ERROR
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for name in ("citywide", "harvesters", "datasets", "portal", "ogc"):
+        logging.getLogger(name).setLevel(level)
+
+
+def main() -> None:
+    """The entry point: whatever happens, a person sees one line and a status."""
+    with console.failing_plainly():
+        app()
+
+
+if __name__ == "__main__":
+    main()

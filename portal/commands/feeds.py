@@ -1,0 +1,177 @@
+"""`citywide feeds`: adding, listing, checking and removing feeds."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from datasets.city import Council
+from datasets.feed import Cadence, Feed, read_feed
+from datasets.layer import find_layer
+from datasets.register import check_entry
+from datasets.store import feeds as store
+from datasets.vocabulary import Outcome, Platform
+from harvesters.discover import organisation_feeds
+from harvesters.run import check as check_feed
+from portal import console
+from portal.commands.check_report import check_document, print_check
+
+app = typer.Typer(no_args_is_help=True, help="The datasets of councils that are harvested.")
+
+
+@app.command()
+def add(
+    url: Annotated[
+        str | None, typer.Argument(help="Address of the file, or of the CKAN portal.", show_default=False)
+    ] = None,
+    council: Annotated[str, typer.Option(help="The council's GSS code or name.")] = "",
+    layer: Annotated[str, typer.Option(help="The layer it belongs to.")] = "",
+    licence: Annotated[str, typer.Option(help="Register id of its licence, such as OGL-UK-3.0.")] = "unknown",
+    feed_id: Annotated[str, typer.Option("--id", help="Its id; council-layer if not given.")] = "",
+    platform: Annotated[Platform, typer.Option(help="What serves it.")] = Platform.FILE,
+    dataset: Annotated[str, typer.Option(help="CKAN: the dataset's name or id.")] = "",
+    resource: Annotated[str, typer.Option(help="CKAN: the resource's name or id, where there are several.")] = "",
+    organisation: Annotated[str, typer.Option(help="CKAN: add a feed for each fitting dataset of it.")] = "",
+    attribution: Annotated[str, typer.Option(help="The exact words the council asks for.")] = "",
+    documentation_url: Annotated[str | None, typer.Option(help="The page that describes it.")] = None,
+    cadence: Annotated[Cadence, typer.Option(help="How often we look.")] = Cadence.MONTHLY,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
+    source_layer: Annotated[str | None, typer.Option(help="The layer inside a file that holds several.")] = None,
+    mapped: Annotated[list[str] | None, typer.Option("--map", help="A field's column.", metavar="FIELD=COLUMN")] = None,
+    location: Annotated[
+        str | None, typer.Option(help="Where coordinates are: xy:COLUMN,COLUMN[:EPSG], pair:COLUMN, postcode:COLUMN …")
+    ] = None,
+    document: Annotated[
+        Path | None, typer.Option("--document", exists=True, dir_okay=False, help="A feed as TOML.")
+    ] = None,
+) -> None:
+    """Add a feed, or change one that stands. Nothing is harvested yet."""
+    with console.failing_plainly(), console.opened() as tools:
+        if document is not None:
+            feeds = [read_feed(document)]
+        elif organisation:
+            found = tools.city.find_council(_needed(council, "--council"))
+            feeds = organisation_feeds(_needed(url, "URL"), organisation, found, tools.session)
+        else:
+            values = {
+                "platform": platform, "url": _needed(url, "URL"), "licence": licence, "attribution": attribution,
+                "documentation_url": documentation_url, "cadence": cadence, "sheet": sheet, "source_layer": source_layer,
+                "params": {k: v for k, v in (("dataset", dataset), ("resource", resource)) if v},
+                "mapping": _mapping(mapped or []), "location": _location(location),
+            }  # fmt: skip
+            feeds = [
+                _feed(
+                    tools.city.find_council(_needed(council, "--council")), _needed(layer, "--layer"), feed_id, values
+                )
+            ]
+        for feed in feeds:
+            tools.city.find_council(feed.council)
+            store.save_feed(tools.engine, feed)
+            console.out.print(
+                f"Added {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True
+            )
+
+
+@app.command("list")
+def list_feeds(
+    layer: Annotated[str | None, typer.Option(help="Only feeds of this layer.")] = None,
+    council: Annotated[str | None, typer.Option(help="Only feeds of this council.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List the feeds."""
+    with console.failing_plainly(), console.opened() as tools:
+        gss = tools.city.find_council(council).gss if council else None
+        feeds = store.list_feeds(tools.engine, layer=find_layer(layer).id if layer else None, council=gss)
+        if as_json:
+            typer.echo(json.dumps([feed.document() for feed in feeds], indent=2))
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("Feed", "Council", "Layer", "Platform", "Licence", "Address"):
+            table.add_column(heading, overflow="fold")
+        for feed in feeds:
+            name = tools.city.find_council(feed.council).name
+            table.add_row(feed.id, name, feed.layer, feed.platform.value, feed.licence, feed.url)
+        console.out.print(table if feeds else "There are no feeds yet; add one with `citywide feeds add`.")
+
+
+@app.command()
+def show(feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed's id.")]) -> None:
+    """Show all that is stated of a feed, as JSON."""
+    with console.failing_plainly(), console.opened() as tools:
+        typer.echo(json.dumps(store.read_feed(tools.engine, feed_id).document(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def remove(feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed's id.")]) -> None:
+    """Stop harvesting a feed. What was published from it stays up."""
+    with console.failing_plainly(), console.opened() as tools:
+        store.remove_feed(tools.engine, feed_id)
+        console.out.print(f"Removed {feed_id}. Its features stay up, and so does its history.", markup=False)
+
+
+@app.command()
+def check(
+    source: Annotated[str, typer.Argument(metavar="URL_OR_PATH", help="An address, or a file on this machine.")],
+    layer: Annotated[str, typer.Option(help="The layer it should fit.")],
+    council: Annotated[str, typer.Option(help="The council's GSS code or name.")],
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
+    source_layer: Annotated[str | None, typer.Option(help="The layer inside a file that holds several.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Run the real pipeline on a file without publishing, and report. Exits 0 if it would be published, 3 if it would
+    be held, 4 if it cannot be used."""
+    with console.failing_plainly(), console.opened() as tools:
+        path = None if source.startswith(("http://", "https://")) else Path(source)
+        if path is not None and not path.is_file():
+            console.stop(f"There is no file {source!r}.")
+        values = {
+            "platform": Platform.FILE, "url": source if path is None else "https://example.org/check",
+            "licence": "OGL-UK-3.0", "sheet": sheet, "source_layer": source_layer,
+        }  # fmt: skip
+        feed = _feed(tools.city.find_council(council), layer, "check", values)
+        with console.progress() as bars:
+            report = check_feed(feed, tools, console.teller(bars, Path(source).name), path=path)
+        if as_json:
+            typer.echo(json.dumps(check_document(report), indent=2, ensure_ascii=False))
+        else:
+            print_check(report)
+    statuses = {Outcome.HELD: console.HELD, Outcome.FAILED: console.FAILED}
+    raise typer.Exit(statuses.get(report.outcome, console.OK))
+
+
+def _needed(value: str | None, name: str) -> str:
+    if not value:
+        raise typer.BadParameter(f"{name} is needed")
+    return value
+
+
+def _feed(council: Council, layer: str, feed_id: str, values: dict[str, Any]) -> Feed:
+    given = {k: v for k, v in values.items() if v is not None}
+    document = {
+        "id": feed_id or f"{council.slug}-{find_layer(layer).id}",
+        "council": council.gss,
+        "layer": layer,
+        **given,
+    }
+    return check_entry(document, Feed, "feed")
+
+
+def _mapping(pairs: list[str]) -> dict[str, dict[str, str]]:
+    mapping = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise typer.BadParameter(f"--map wants FIELD=COLUMN, not {pair!r}")
+        mapping[name.strip()] = {"column": column.strip()}
+    return mapping
+
+
+def _location(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    kind, _, rest = text.partition(":")
+    columns, _, crs = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", "")
+    named = [column.strip() for column in columns.split(",") if column.strip()]
+    return {"kind": kind, "columns": named, **({"crs": int(crs)} if crs else {})}

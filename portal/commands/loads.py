@@ -1,0 +1,45 @@
+"""`citywide boundaries load` and `citywide places load`: what the operator brings once per city."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from datasets.store.boundaries import load_boundaries
+from datasets.store.places import load_places
+
+from portal import console
+
+boundaries = typer.Typer(no_args_is_help=True, help="The councils' boundaries.")
+places = typer.Typer(no_args_is_help=True, help="The gazetteer that places rows without coordinates.")
+
+LocalFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file on this machine.")]
+
+
+@boundaries.command("load")
+def load_boundary_file(
+    path: LocalFile,
+    source: Annotated[str, typer.Option(help="Where the boundaries come from, as the pages say it.")] = "",
+) -> None:
+    """Load boundaries from a GeoJSON or GeoPackage that has a column of GSS codes."""
+    with console.failing_plainly(), console.opened() as tools:
+        count = load_boundaries(tools.engine, tools.city, path, source or tools.city.boundary_source)
+        console.out.print(f"Loaded the boundaries of {count} of {len(tools.city.council)} councils.")
+        if count < len(tools.city.council):
+            console.err.print("Councils without a boundary are harvested without the check that rows lie inside.")
+
+
+@boundaries.callback()
+def _boundaries() -> None:
+    """The councils' boundaries."""
+
+
+@places.command("load")
+def load_place_file(path: LocalFile) -> None:
+    """Load postcodes from a CSV with lon and lat, or easting and northing, such as ONSPD or Code-Point Open."""
+    with console.failing_plainly(), console.opened() as tools:
+        console.out.print(f"Loaded {load_places(tools.engine, path):,} postcodes.")
+
+
+@places.callback()
+def _places() -> None:
+    """The gazetteer that places rows without coordinates."""

@@ -1,0 +1,34 @@
+"""The councils: a table of all in all layers, and each with what it provides and what is missing."""
+
+from datetime import UTC, datetime
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from datasets.layer import layers
+from datasets.store.catalogue import council_names, coverage, feature_counts, feed_standings
+from portal.site import Site
+
+
+def show_all(site: Site, request: Request) -> Response:
+    with site.engine.connect() as connection:
+        standings = coverage(connection, layers(), datetime.now(UTC))
+        names = council_names(connection)
+    return site.page(request, "councils.html", {"councils": names, "layers": layers(), "coverage": standings})
+
+
+def show(site: Site, request: Request) -> Response:
+    with site.engine.connect() as connection:
+        wanted = request.path_params["slug"]
+        council = next((name for name in council_names(connection) if name.slug == wanted), None)
+        if council is None:
+            raise HTTPException(404, f"There is no council of {site.city.title} at this address.")
+        standings = coverage(connection, layers(), datetime.now(UTC), council=council.gss)
+        feeds = feed_standings(connection, council=council.gss)
+        counts = {
+            layer: feature_counts(connection, definition, council=council.gss).get(council.gss, 0)
+            for layer, definition in layers().items()
+        }
+    values = {"council": council, "coverage": standings, "feeds": feeds, "counts": counts, "layers": layers()}
+    return site.page(request, "council.html", values)
