@@ -77,7 +77,8 @@ def find_system(epsg: int | None, definition: str = "") -> ReferenceSystem | Non
     known = crs.to_epsg(min_confidence=70)
     if known in _METHODS:
         return ReferenceSystem(f"EPSG:{known}", _METHODS[known])
-    if crs.is_geographic and re.search(r"WGS.?(?:19)?84|World Geodetic System 1984", crs.datum.name):
+    datum = crs.datum.name if crs.datum else ""
+    if crs.is_geographic and re.search(r"WGS.?(?:19)?84|World Geodetic System 1984", datum):
         return WGS84
     if not (crs.is_geographic or crs.is_projected):
         return None

@@ -49,7 +49,9 @@ def _parse_slashed(text: pl.Series) -> tuple[pl.Series, Issues]:
     if first.is_not_null().any() and (day_first == 0) == (month_first == 0):
         told = "shows both orders" if day_first else "shows neither order for certain"
         message = f"The column {told}; the day was taken to come first."
-        noted.append(feed_issue("date-order-guessed", message, action=Action.KEPT, count=int(first.is_not_null().sum())))
+        noted.append(
+            feed_issue("date-order-guessed", message, action=Action.KEPT, count=int(first.is_not_null().sum()))
+        )
     if month_first > day_first:
         first, second = second, first
     return _checked(year, second, first), noted

@@ -97,14 +97,16 @@ class _Fetcher:
         raise failure
 
     def sibling(self, url: str, ending: str) -> Archived | None:
-        """The file beside `url` with another ending, in lower or upper case as the main file's; None if absent."""
+        """The file beside `url` with another ending, first in the case of the main file's own; None if absent."""
         bare, _, query = url.partition("?")
         stem, _, own = bare.rpartition(".")
-        beside = f"{stem}{ending.upper() if own.isupper() else ending}" + (f"?{query}" if query else "")
-        try:
-            return self.get(beside, lambda done, total: None)[0]
-        except RunFailed:
-            return None
+        spellings = (ending.upper(), ending) if own.isupper() else (ending, ending.upper())
+        for spelling in spellings:
+            try:
+                return self.get(f"{stem}{spelling}" + (f"?{query}" if query else ""), lambda done, total: None)[0]
+            except RunFailed:
+                continue
+        return None
 
     def _blocks(self, response: requests.Response, started: float, progress: Progress) -> Iterator[bytes]:
         total = int(response.headers.get("Content-Length") or 0) or None

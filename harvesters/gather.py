@@ -10,6 +10,7 @@ from datasets.issues import Issues, row_issues
 from datasets.vocabulary import Action, GeometryKind
 from harvesters.batch import ROW_NO, Batch, Opened
 from harvesters.fit import points
+from harvesters.numbers import Mask
 from harvesters.resolve import HAS_NO_COORDINATES, PLACED_BY, Resolved, Status, resolve, resolve_postcodes
 from harvesters.surroundings import METRES_PER_DEGREE, Surroundings
 
@@ -101,7 +102,7 @@ def _take_postcodes(
 
 
 def _take(
-    places: Resolved, second: Resolved, which: "np.ndarray", numbers: pl.Series, message: str, rows: Rows | None = None
+    places: Resolved, second: Resolved, which: Mask, numbers: pl.Series, message: str, rows: Rows | None = None
 ) -> None:
     """Places the rows of `which` (a mask over `second`, whose rows are `rows` of ours) as `second` does."""
     source = np.flatnonzero(which)

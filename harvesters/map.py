@@ -26,10 +26,11 @@ def propose(feed: Feed, layer: Layer, opened: Opened, surroundings: Surroundings
     stated = [MappedField(name, rule, 1.0, "stated in the feed") for name, rule in feed.mapping.items()]
     used = {column for rule in feed.mapping.values() for column in rule.sources}
     proposed = [m for m in propose_fields(layer, opened, taken | used) if m.field not in feed.mapping]
-    fields = tuple(stated + proposed)
+    fields = (*stated, *(mapped for mapped in proposed if mapped.confidence >= SURE))
+    unsure = tuple(mapped for mapped in proposed if mapped.confidence < SURE)
     seen = taken | {column for mapped in fields for column in mapped.rule.sources}
     unmapped = tuple(column for column in opened.columns if column not in seen)
-    return Mapping(fields, location, unmapped, stated=bool(feed.mapping or feed.location))
+    return Mapping(fields, location, unmapped, bool(feed.mapping or feed.location), unsure)
 
 
 def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
@@ -47,13 +48,13 @@ def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
     """RunHeld unless each thing the layer cannot do without is surely mapped, and the file seems to be of the layer."""
     _check_layer_name(layer, opened)
     for group in layer.needs:
-        best = max(group, key=mapping.confidence)
+        found = [mapped for name in group if (mapped := mapping.find(name))]
         names = " or ".join(layer.fields[name].title.lower() for name in group)
-        columns = ", ".join(opened.columns[:12])
-        if mapping.confidence(best) == 0:
+        if not found:
+            columns = ", ".join(opened.columns[:12])
             raise RunHeld("E-FIELD-MISSING", f"No column gives the {names}. The file's columns are: {columns}.")
-        if mapping.confidence(best) < SURE:
-            likely = next(m for m in mapping.fields if m.field == best)
+        likely = max(found, key=lambda mapped: mapped.confidence)
+        if likely.confidence < SURE:
             raise RunHeld(
                 "E-MAPPING-UNSURE",
                 f"Column {likely.rule.sources[0]!r} may be the {names}, but that is only {likely.confidence:.0%} sure; "

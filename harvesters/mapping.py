@@ -50,16 +50,18 @@ class MappedLocation:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A whole mapping; `stated` when a person gave any of it in the feed."""
+    """A whole mapping: the fields that are filled, the guesses that are too unsure to use, and the columns that are
+    not used; `stated` when a person gave any of it in the feed."""
 
     fields: tuple[MappedField, ...]
     location: MappedLocation | None
     unmapped: tuple[str, ...]
     stated: bool
+    unsure: tuple[MappedField, ...] = ()
 
-    def confidence(self, field: str) -> float:
-        """How sure the field's column is; 0 when it has none."""
-        return next((mapped.confidence for mapped in self.fields if mapped.field == field), 0.0)
+    def find(self, field: str) -> MappedField | None:
+        """Where the field comes from, or may come from."""
+        return next((mapped for mapped in (*self.fields, *self.unsure) if mapped.field == field), None)
 
     def document(self) -> dict[str, Any]:
         """The mapping as plain values, as runs keep it and `feeds check` shows it."""
@@ -67,5 +69,6 @@ class Mapping:
             "fields": [mapped.document() for mapped in self.fields],
             "location": self.location.document() if self.location else None,
             "unmapped": list(self.unmapped),
+            "unsure": [mapped.document() for mapped in self.unsure],
             "stated": self.stated,
         }

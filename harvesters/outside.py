@@ -7,6 +7,7 @@ from shapely.geometry.base import BaseGeometry
 
 from datasets.crs import Floats, wgs84_to_bng
 from harvesters.batch import Geometries
+from harvesters.numbers import Mask
 
 TOLERANCE_M = 0.5
 TOLERANCE_SHARE = 0.05
@@ -34,7 +35,7 @@ def metres_outside(shapes: Geometries, boundary: BaseGeometry | None) -> Floats:
     return np.asarray(np.round(metres, 1), dtype=np.float64)
 
 
-def _covered(shapes: Geometries, single: np.ndarray, boundary: BaseGeometry) -> np.ndarray:
+def _covered(shapes: Geometries, single: Mask, boundary: BaseGeometry) -> Mask:
     covered = np.zeros(len(shapes), dtype=np.bool_)
     where = shapely.get_coordinates(shapes[single])
     covered[single] = shapely.contains_xy(boundary, where[:, 0], where[:, 1])

@@ -2,7 +2,7 @@
 location. Separate from deciding which system that is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ class Positions:
     refused: Mask
     shapes: Geometries | None = None
     srid: int | None = None
-    cell: Floats | None = field(default=None)
+    cell: Floats | None = None
     heights: int = 0
     curves: int = 0
 

@@ -51,12 +51,13 @@ def propose_fields(layer: Layer, opened: Opened, taken: set[str]) -> list[Mapped
     sample = opened.records.head(SAMPLE_ROWS)
     columns = [name for name in opened.columns if name not in taken and sample[name].null_count() < sample.height]
     stems = _without_shared_prefix(columns)
+    known = {plain(alias) for field in layer.fields.values() for alias in field.aliases}
     found = [
         candidate
         for name, field in layer.fields.items()
         if not field.personal
         for column in columns
-        if (candidate := _score(name, field, column, stems[column], sample[column]))
+        if (candidate := _score(name, field, column, stems[column], sample[column], plain(column) in known))
     ]
     single = _assign(found)
     joined = list(_joined(layer, columns, single))
@@ -72,9 +73,12 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _score(name: str, field: LayerField, column: str, stem: str, values: pl.Series) -> _Candidate | None:
+def _score(name: str, field: LayerField, column: str, stem: str, values: pl.Series, known: bool) -> _Candidate | None:
+    """`known` columns are exact aliases of some field, so that likeness to another field's counts for nothing."""
     by_name, evidence = _name_score(field, column, stem)
-    if name == "reference" and plain(column) in _NEVER_A_REFERENCE:
+    if known and by_name < ALIAS - 0.003 * len(field.aliases):
+        by_name = 0.0
+    if name == "reference" and (plain(column) in _NEVER_A_REFERENCE or _counts_rows(values)):
         return None
     valid = share_valid(field, values)
     if by_name == 0 and field.type is FieldType.POSTCODE and valid >= 0.9:
@@ -87,14 +91,26 @@ def _score(name: str, field: LayerField, column: str, stem: str, values: pl.Seri
     return _Candidate(name, FieldRule(column=column), score, evidence)
 
 
+def _counts_rows(values: pl.Series) -> bool:
+    """Whether the values are 1, 2, 3 … or ID_0, ID_1 … down the file: row numbers, which say nothing of the feature."""
+    numbers = values.str.extract(r"^(?i:id)?[_ ]?(\d+)$", 1).cast(pl.Int64, strict=False)
+    return (
+        len(numbers) > 3
+        and numbers.null_count() == 0
+        and numbers[0] in (0, 1)
+        and bool((numbers.diff()[1:] == 1).all())
+    )
+
+
 def _name_score(field: LayerField, column: str, stem: str) -> tuple[float, str]:
     """How well the name fits, and in which way. Aliases are in order of preference."""
     wanted = [plain(alias) for alias in field.aliases]
-    own, short = plain(column), plain(stem)
+    own, short, bare = plain(column), plain(stem), plain(re.sub(r"_\d+$", "", column))
     if own in wanted:
         return ALIAS - 0.003 * wanted.index(own), "a name seen before"
-    if short in wanted:
-        return PREFIXED - 0.003 * wanted.index(short), f"a name seen before, after the prefix of {column!r}"
+    if short in wanted or bare in wanted:
+        rest = short if short in wanted else bare
+        return PREFIXED - 0.003 * wanted.index(rest), f"a name seen before, within {column!r}"
     if len(own) in (9, 10) and any(alias.startswith(own) for alias in wanted):
         return CUT, "a name seen before, cut to ten characters"
     near = max((fuzz.ratio(own, alias) for alias in wanted if len(alias) > 3), default=0.0)
@@ -112,9 +128,17 @@ def _value_factor(name: str, valid: float, values: pl.Series) -> float:
         if len(filled) >= 4 and distinct < (0.5 if name == "reference" else 0.1):
             factor *= 0.5
         factor *= 0.7 + 0.3 * len(filled) / max(1, len(values))
-    if name == "name" and len(filled) and filled.str.contains(r"^[\d.,\s]+$").mean() > 0.8:  # type: ignore[operator]
-        factor *= 0.5
+        factor *= 0.85 + 0.15 * distinct if name == "name" else 1
+    if name == "reference" and _mean(filled.str.count_matches(r"\S+")) > 2.5:
+        factor *= 0.8
+    if name in ("name", "address") and _mean(filled.str.contains(r"^[-\d.,\s()]+$")) > 0.8:
+        factor *= 0.4
     return factor
+
+
+def _mean(values: pl.Series) -> float:
+    """The mean of numbers, or the share of trues; 0 of none."""
+    return float(values.mean() or 0)  # type: ignore[arg-type]
 
 
 def _assign(found: list[_Candidate]) -> list[MappedField]:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http import HTTPStatus
+from urllib.parse import quote
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from datasets.layer import Layer
 from datasets.vocabulary import Operation
-from ogc.exchange import Answer, Call, Headers
+from ogc.exchange import Call, Headers
 from ogc.negotiation import Form
 from ogc.pool import SECONDS
 from ogc.problem import Problem, too_busy
@@ -24,20 +25,22 @@ from ogc.snapshot import Collection
 from ogc.statements import COUNTED, ending_statement, item_statement, items_statement
 
 GEOJSON = b"application/geo+json"
+_GEOJSON = GEOJSON.decode()
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 CACHING = (b"cache-control", b"public, max-age=60")
 _CRS = (b"content-crs", f"<{CRS84}>".encode())
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[object, ...]]]
 
 
-async def items_answer(pool: Pool, collection: Collection, query: ItemsQuery, address: str) -> Answer:
-    """One page of a collection."""
+async def items_page(pool: Pool, collection: Collection, query: ItemsQuery, address: str) -> bytes:
+    """One page of a collection as GeoJSON."""
     features, count, last, more, total = await _page(pool, collection.layer, query)
     if not query.filtered:
         total = collection.features
     links = _items_links(collection, query, address, last if more else None)
     matched = b"" if total is None or (query.filtered and total > COUNTED) else b',"numberMatched":%d' % total
-    body = b"".join(
+    return b"".join(
         (
             b'{"type":"FeatureCollection","features":[',
             features,
@@ -50,24 +53,24 @@ async def items_answer(pool: Pool, collection: Collection, query: ItemsQuery, ad
             b"}",
         )
     )
-    return Answer(200, GEOJSON, body, [CACHING, _CRS])
 
 
-async def item_answer(pool: Pool, collection: Collection, feature_id: str, address: str) -> Answer:
-    """One feature; Problem 404 when there never was one, 410 when it ended."""
+async def item_feature(pool: Pool, collection: Collection, feature_id: str, address: str) -> bytes:
+    """One feature as GeoJSON; Problem 404 when there never was one, 410 when it ended."""
     row = await _first_row(pool, *item_statement(collection.layer, feature_id)) if _can_be_id(feature_id) else None
     if row is None:
         raise await _why_not(pool, collection.layer, feature_id)
-    links = _item_links(collection, feature_id, address)
-    return Answer(200, GEOJSON, row[0][:-1] + b',"links":' + links + b"}", [CACHING, _CRS])
+    return row[0][:-1] + b',"links":' + _item_links(collection, feature_id, address) + b"}"
 
 
 def validators(collection: Collection, call: Call, address: str) -> tuple[Headers, bool]:
-    """The ETag and Last-Modified of what the call asks of the collection, and whether the client has it already."""
+    """The headers of what the call asks of the collection, ETag and Last-Modified among them, and whether the client
+    has that version already."""
     asked = f"{address}{call.scope['path']}".encode() + b"?" + call.search
     etag = b'W/"%s-%s"' % (collection.version.encode(), hashlib.blake2b(asked, digest_size=8).hexdigest().encode())
-    modified = collection.published_at and format_datetime(collection.published_at.astimezone(UTC), usegmt=True).encode()
-    headers = [(b"etag", etag), *([(b"last-modified", modified)] if modified else [])]
+    published = collection.published_at
+    modified = None if published is None else format_datetime(published.astimezone(UTC), usegmt=True).encode()
+    headers = [(b"etag", etag), CACHING, _CRS, *([(b"last-modified", modified)] if modified else [])]
     return headers, call.holds(etag, modified)
 
 
@@ -113,26 +116,30 @@ def _can_be_id(text: str) -> bool:
 
 
 def _items_links(collection: Collection, query: ItemsQuery, address: str, last: int | None) -> bytes:
-    above = f"{address}/collections/{collection.layer.id}"
-    geojson, items = GEOJSON.decode(), f"{above}/items?"
-    links = [
-        _link("self", geojson, "This page as GeoJSON", items + query.search(Form.JSON)),
-        _link("alternate", "text/html", "This page as HTML", items + query.search(Form.HTML)),
-        *([_link("next", geojson, "The next page", items + query.search(Form.JSON, last))] if last else []),
-        _link("collection", "application/json", collection.title, above),
-    ]
-    return json.dumps(links, ensure_ascii=False).encode()
+    items = f"{address}/collections/{collection.layer.id}/items?"
+    here, following = query.searches(Form.JSON, query.after, last or 0)
+    page_as_html = "f=html" + here.removeprefix("f=json")
+    return _links(
+        ("self", _GEOJSON, "This page as GeoJSON", items + here),
+        ("alternate", "text/html", "This page as HTML", items + page_as_html),
+        *([("next", _GEOJSON, "The next page", items + following)] if last else []),
+        _collection_link(collection, address),
+    )
 
 
 def _item_links(collection: Collection, feature_id: str, address: str) -> bytes:
-    above = f"{address}/collections/{collection.layer.id}"
-    links = [
-        _link("self", GEOJSON.decode(), "This feature as GeoJSON", f"{above}/items/{feature_id}?f=json"),
-        _link("alternate", "text/html", "This feature as HTML", f"{above}/items/{feature_id}?f=html"),
-        _link("collection", "application/json", collection.title, above),
-    ]
-    return json.dumps(links, ensure_ascii=False).encode()
+    here = f"{address}/collections/{collection.layer.id}/items/{quote(feature_id, safe='')}"
+    return _links(
+        ("self", _GEOJSON, "This feature as GeoJSON", f"{here}?f=json"),
+        ("alternate", "text/html", "This feature as HTML", f"{here}?f=html"),
+        _collection_link(collection, address),
+    )
 
 
-def _link(rel: str, media_type: str, title: str, href: str) -> dict[str, str]:
-    return {"rel": rel, "type": media_type, "title": title, "href": href}
+def _collection_link(collection: Collection, address: str) -> tuple[str, str, str, str]:
+    return "collection", "application/json", collection.title, f"{address}/collections/{collection.layer.id}"
+
+
+def _links(*links: tuple[str, str, str, str]) -> bytes:
+    keys = ("rel", "type", "title", "href")
+    return _ENCODER.encode([dict(zip(keys, link, strict=True)) for link in links]).encode()

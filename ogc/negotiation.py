@@ -11,9 +11,16 @@ class Form(StrEnum):
     HTML = "html"
 
 
-_JSON_TYPES = ("application/json", "application/geo+json", "application/schema+json", "application/problem+json")
-_JSON_TYPES += ("application/vnd.oai.openapi+json",)
-_TYPES = {Form.JSON: _JSON_TYPES, Form.HTML: ("text/html", "application/xhtml+xml")}
+_TYPES: dict[Form, tuple[str, ...]] = {
+    Form.JSON: (
+        "application/json",
+        "application/geo+json",
+        "application/schema+json",
+        "application/problem+json",
+        "application/vnd.oai.openapi+json",
+    ),
+    Form.HTML: ("text/html", "application/xhtml+xml"),
+}
 
 
 def choose_form(f: str | None, accept: str) -> Form:

@@ -43,11 +43,11 @@ class ItemsQuery:
         """Whether it asks for less than the whole layer."""
         return bool(self.envelopes or self.interval or self.equal)
 
-    def search(self, form: str, after: int | None = None) -> str:
-        """The part of an address behind `?` that asks the same in the format `form`, from `after` on."""
-        begin = self.after if after is None else after
-        pairs = [("f", form), *self.parameters, *([("cursor", write_cursor(begin))] if begin else [])]
-        return urlencode(pairs, quote_via=quote, safe=",:/")
+    def searches(self, form: str, *after: int) -> tuple[str, ...]:
+        """What stands behind `?` in the address of the same question in the format `form`, beginning after each fid."""
+        asked = urlencode(self.parameters, quote_via=quote, safe=",:/")
+        same = f"f={form}&{asked}" if asked else f"f={form}"
+        return tuple(f"{same}&cursor={write_cursor(begin)}" if begin else same for begin in after)
 
 
 def parse_items(layer: Layer, given: Mapping[str, str]) -> ItemsQuery:
@@ -76,7 +76,8 @@ def write_cursor(fid: int) -> str:
 def read_cursor(text: str) -> int:
     """The fid that a cursor stands for; Problem (400) when nobody here wrote it."""
     try:
-        version, _, number = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).partition(b":")
+        written = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        version, _, number = written.partition(b":")
         fid = int(number)
     except (binascii.Error, ValueError):
         version, fid = b"", -1
@@ -96,11 +97,12 @@ def _limit(text: str) -> int:
     return min(int(text), LARGEST_LIMIT)
 
 
-def _interval(text: str) -> Interval:
+def _interval(text: str) -> Interval | None:
     try:
-        return parse_interval(text)
+        meant = parse_interval(text)
     except ValueError as error:
         raise bad_value("datetime", text, str(error), interval.ALLOWED) from None
+    return meant if meant.begin or meant.end else None
 
 
 def _value(layer: Layer, name: str, text: str) -> Value:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Select,
     Text,
@@ -45,7 +46,9 @@ from ogc.schema import published_fields
 COUNTED = 10_000
 """Filtered features are counted up to here; a box that holds more is dense, and its total is left out."""
 
-_DIALECT = postgresql.psycopg.dialect()
+Rows = Select[*tuple[Any, ...]]
+
+_DIALECT = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
 _END_OF_FIDS: ColumnElement[int] = literal_column(str(2**63 - 1), BigInteger)
 _BEYOND_COUNTED: ColumnElement[int] = literal_column(str(COUNTED + 1), BigInteger)
 
@@ -129,14 +132,12 @@ def _items_sql(layer_id: str, shape: Shape) -> str:
         # IS TRUE hides the box from the geometry index, through which everything in it would be fetched and sorted.
         filters.append(or_(*boxes).is_(true()))
     elif filters and not shape.dense:
-        counted = select(literal_column("1")).select_from(table).where(*filters).limit(_BEYOND_COUNTED)
+        counted: Rows = select(literal_column("1")).select_from(table).where(*filters).limit(_BEYOND_COUNTED)
         total = select(func.count()).select_from(counted.subquery()).scalar_subquery()
     return _text(_page_as_json(layer, places.where(*filters), table.c.fid, total))
 
 
-def _page_as_json(
-    layer: Layer, places: Select[tuple[int, object]], fid: ColumnElement[int], total: ColumnElement[int]
-) -> Select[tuple[object, ...]]:
+def _page_as_json(layer: Layer, places: Rows, fid: ColumnElement[int], total: ColumnElement[int]) -> Rows:
     """The row that `items_statement` promises, from the places (fid and ctid) of all features that are asked for."""
     after = bindparam("after", type_=BigInteger)
     size = bindparam("size", type_=BigInteger)
@@ -235,18 +236,18 @@ def _record_properties(table: FromClause) -> list[ColumnElement[object]]:
     ]
 
 
-def _once(rows: Select[Any], name: str) -> CTE:
+def _once(rows: Rows | CompoundSelect[*tuple[Any, ...]], name: str) -> CTE:
     """A part of the statement that is worked out once, before and apart from the rest."""
     return rows.cte(name).prefix_with("MATERIALIZED")
 
 
-def _one(row: Select[tuple[int]], name: str) -> ColumnElement[int]:
+def _one(row: Rows, name: str) -> ColumnElement[int]:
     """The value of a part that is one row of one column."""
     part = _once(row, name)
     return select(*part.c).scalar_subquery()
 
 
-def _as_json(columns: Select[tuple[object, ...]], name: str) -> ColumnElement[str]:
+def _as_json(columns: Rows, name: str) -> ColumnElement[str]:
     return cast(func.row_to_json(columns.lateral(name).table_valued()), Text)
 
 
@@ -294,5 +295,5 @@ def _attributions() -> str:
     return json.dumps({key: licence.attribution for key, licence in licences().items()})
 
 
-def _text(statement: Select[tuple[object, ...]]) -> str:
+def _text(statement: Rows) -> str:
     return str(statement.compile(dialect=_DIALECT))

@@ -25,7 +25,7 @@ async def watch(database_url: str, city: City, seen: Snapshot, swap: Callable[[S
     """Calls `swap` with each new snapshot until cancelled. While the database is away the last snapshot stays."""
     while True:
         try:
-            async with await AsyncConnection.connect(database_url, autocommit=True, application_name="ogc watch") as own:
+            async with await AsyncConnection.connect(database_url, autocommit=True) as own:
                 await own.execute(f"LISTEN {CHANNEL}".encode())
                 while True:
                     now = await read_snapshot(own, city)

@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from portal import console
 from portal.commands import feeds, layers, loads
@@ -42,7 +43,15 @@ def start(debug: Annotated[bool, typer.Option("--debug", help="Log what happens,
 def main() -> None:
     """The entry point: whatever happens, a person sees one line and a status."""
     with console.failing_plainly():
-        app()
+        try:
+            status = app(standalone_mode=False)
+        except TyperException as error:
+            message = error.format_message().rstrip(".")
+            # Without arguments the help has been printed, and there is nothing left to say.
+            if not message:
+                sys.exit(console.USAGE)
+            console.stop(f"{message}.", console.USAGE)
+        sys.exit(status)
 
 
 if __name__ == "__main__":

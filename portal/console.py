@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
+from typer.exceptions import TyperException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -19,29 +20,32 @@ from datasets.store.migrate import is_current, migrate
 from harvesters.run import Tell, Tools
 from harvesters.session import Session
 
-OK, ERROR, HELD, FAILED = 0, 1, 3, 4
-"""Exit statuses; 2 is for a command line that is wrong."""
+OK, ERROR, USAGE, HELD, FAILED = 0, 1, 2, 3, 4
+"""Exit statuses of every command."""
 
-out = Console(highlight=False)
+WIDE = 180
+"""Columns of a table that goes to a file or another program; a terminal has its own width."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False)
 
 
 def stop(message: str, status: int = ERROR) -> NoReturn:
     """One line on standard error, and the exit status."""
     err.print(message, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(status)
+    raise SystemExit(status)
 
 
 @contextmanager
 def failing_plainly() -> Iterator[None]:
-    """Errors as one line without a traceback; what broke on our side goes to the log with its traceback."""
+    """Errors as one line without a traceback; what broke on our side is logged with its traceback under --debug."""
     try:
         yield
     except CitywideError as error:
         stop(str(error))
     except KeyboardInterrupt:
         stop("Stopped.", 130)
-    except typer.Exit:
+    except (typer.Exit, TyperException):
         raise
     except Exception as error:
         logging.getLogger("citywide").debug("a command broke", exc_info=True)

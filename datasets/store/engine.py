@@ -43,3 +43,8 @@ def _pooled_engine(database_url: str, size: int) -> Engine:
         pool_pre_ping=True,
         connect_args={"options": _PAGE_OPTIONS, "connect_timeout": _POOL_SECONDS},
     )
+
+
+def libpq_url(engine: Engine) -> str:
+    """The address of the engine's database as libpq reads it, password included."""
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

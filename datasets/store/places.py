@@ -22,8 +22,8 @@ _METRES = (
     ("east1m", "north1m"),
     ("x", "y"),
 )
-_CODE_POINT_OPEN = (0, 2, 3)
-"""Code-Point Open has no header: postcode, quality, easting, northing and codes."""
+_CODE_POINT_OPEN = ("postcode", "quality", "easting", "northing")
+"""The first columns of Code-Point Open, which has no header."""
 
 _EXTENT = (-9.5, 1.9, 49.0, 61.5)
 """West, east, south, north of the United Kingdom; ONSPD writes 99.999999 and 0 where it has no place."""
@@ -79,21 +79,20 @@ def _read_text(path: Path) -> pl.DataFrame:
     """Every cell as text; a first row that holds a postcode is no header."""
     try:
         first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False, encoding="utf8-lossy")
-        bare = [str(cell or "").upper().replace(" ", "") for cell in first.row(0)]
-        headless = pl.Series(bare).str.contains(_POSTCODE).any()
-        return pl.read_csv(
+        bare = pl.Series([str(cell or "") for cell in first.row(0)]).str.to_uppercase().str.replace_all(r"\s", "")
+        headless = bool(bare.str.contains(_POSTCODE).any())
+        table = pl.read_csv(
             path, has_header=not headless, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True
         )
     except (PolarsError, OSError) as error:
         reason = str(error).splitlines()[0] if path.exists() else "there is no such file"
         raise RegisterError(f"{path.name}: the places cannot be read: {reason}.") from None
+    known = dict(zip(table.columns, _CODE_POINT_OPEN, strict=False)) if headless else {}
+    return table.rename(known)
 
 
 def _columns(table: pl.DataFrame, path: Path) -> tuple[str, str, str, bool]:
     """The columns of the postcode and its two coordinates, and whether those are degrees."""
-    if table.columns[0] == "column_1" and table.width > max(_CODE_POINT_OPEN):
-        code, x, y = (table.columns[number] for number in _CODE_POINT_OPEN)
-        return code, x, y, False
     names = {name.strip().lower().lstrip("\ufeff"): name for name in table.columns}
     code_name = next((names[name] for name in _CODES if name in names), None)
     if code_name is None:

@@ -241,7 +241,7 @@ def _location(stored: Mapping[str, Any]) -> MappedLocation:
 
 def _examples(connection: Connection, run_id: int, limit: int) -> dict[str, list[IssueExample]]:
     """The first issues of each code. One short sort for each code, where numbering all of them sorts the whole run."""
-    codes = select(tables.issue.c.code.distinct().label("each")).where(tables.issue.c.run == run_id).subquery()
+    codes = select(tables.issue.c.code.label("each")).where(tables.issue.c.run == run_id).distinct().subquery()
     first = _issues_of(run_id).where(tables.issue.c.code == codes.c.each)
     first = first.order_by(tables.issue.c.row_no.asc().nulls_first(), tables.issue.c.field).limit(limit)
     lateral = first.correlate(codes).lateral("first")

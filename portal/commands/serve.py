@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from uvicorn.server import STARTUP_FAILURE
 from harvesters.demo.setting import demo_city
 
 from datasets.errors import CitywideError
 from datasets.store import feeds as store
+from datasets.store.engine import libpq_url
 from datasets.vocabulary import Outcome
 from harvesters.run import Tools
 from portal import console
@@ -67,10 +69,19 @@ def _harvest_demo(tools: Tools, running: ExitStack, features: int) -> None:
 
 def _serve(tools: Tools, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
-    app = create_app(tools.settings, tools.engine.url.render_as_string(hide_password=False))
+    app = create_app(tools.settings, libpq_url(tools.engine))
     configuration = uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=True)
     console.err.print(f"Citywide is up on http://{host}:{port} – Ctrl-C ends it.", markup=False)
-    uvicorn.Server(configuration).run(sockets=[listening])
+    try:
+        uvicorn.Server(configuration).run(sockets=[listening])
+    except KeyboardInterrupt:
+        # Ctrl-C is how it ends; uvicorn passes it on after it has closed every connection.
+        pass
+    except SystemExit as failure:
+        # uvicorn leaves with its own status, which means something else here, when the application does not start.
+        if failure.code == STARTUP_FAILURE:
+            raise CitywideError("The portal did not start; the lines above say why.") from None
+        raise
     console.err.print("Citywide is down.")
 
 

@@ -1,0 +1,58 @@
+"""Item: one feature by its id, 404 for one that never was, 410 for one that ended."""
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from tests.ogc.fixture_city import LINES
+
+ITEM = "/ogc/collections/public-toilets/items/pu0002"
+
+END = """
+INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at)
+VALUES ('public-toilets', 2, %s, 'pu0002', 'X08000002', 'birchley-public-toilets', 1, '2024-05-06T07:08:09Z')
+"""
+
+
+def test_an_item_is_the_feature_as_it_stands_in_items_with_links(client: TestClient) -> None:
+    answer = client.get(ITEM)
+    listed = client.get("/ogc/collections/public-toilets/items?reference=T2").json()["features"][0]
+    links = answer.json().pop("links")
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert {key: value for key, value in answer.json().items() if key != "links"} == listed
+    assert {link["rel"] for link in links} == {"self", "alternate", "collection"}
+    assert listed["properties"]["notes"] == LINES
+
+
+@pytest.mark.parametrize("name", ["pu9999", "co0001", "1", "%00", "x%20y", "'"])
+def test_an_id_that_never_was_is_404(client: TestClient, name: str) -> None:
+    answer = client.get(f"/ogc/collections/public-toilets/items/{name}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert "has no feature" in answer.json()["detail"]
+
+
+def test_a_feature_that_ended_is_410_and_says_when(own_client: TestClient, own_url: str) -> None:
+    with psycopg.connect(own_url, autocommit=True) as connection:
+        connection.execute(END, ["end"])
+        connection.execute("DELETE FROM layers.public_toilets WHERE feature_id = 'pu0002'")
+    answer = own_client.get(ITEM)
+    assert (answer.status_code, answer.headers["content-type"]) == (410, "application/problem+json")
+    assert answer.json()["ended_at"] == "2024-05-06T07:08:09Z"
+    assert "ended on 2024-05-06" in answer.json()["detail"]
+
+
+def test_a_feature_that_came_back_is_there_again(own_client: TestClient, own_url: str) -> None:
+    with psycopg.connect(own_url, autocommit=True) as connection:
+        connection.execute(END, ["end"])
+        connection.execute(END, ["restore"])
+    assert own_client.get(ITEM).status_code == 200
+
+
+def test_an_item_takes_no_parameter_but_f(client: TestClient) -> None:
+    answer = client.get(ITEM + "?crs=x")
+    assert (answer.status_code, answer.json()["allowed"]) == (400, ["f"])
+
+
+def test_head_tells_whether_the_item_is_there(client: TestClient) -> None:
+    assert client.head(ITEM).status_code == 200
+    assert client.head(ITEM + "x").status_code == 404
