@@ -25,8 +25,8 @@ lint: ## check style, types and who imports whom
 
 bench: ## measure the harvest of 1,000,000 rows beside a bare load of the same
 	@deploy/setup.sh --for test
-	@exec $(PYTHON) -m tests.bench
+	@exec $(PYTHON) -m tests.bench $(ARGS)
 
 real: ## harvest every real council file of ../shared/data
 	@deploy/setup.sh --for test
-	@exec $(PYTHON) -m tests.real
+	@exec $(PYTHON) -m tests.real $(ARGS)

@@ -1,9 +1,10 @@
 """Layer definitions: one TOML document makes the typed table, the OGC schema, the catalogue record and the check."""
 
+import logging
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -15,6 +16,8 @@ DEFINITIONS = Path(__file__).parent / "layers"
 ENVELOPE = Path(__file__).parent / "envelope.toml"
 
 NAME = r"^[a-z][a-z0-9_]*$"
+
+logger = logging.getLogger(__name__)
 
 
 class LayerField(BaseModel):
@@ -107,10 +110,30 @@ def read_layer(path: Path) -> Layer:
     return check_entry({"id": path.stem, **document, "fields": checked}, Layer, path.name)
 
 
-@cache
-def layers() -> dict[str, Layer]:
-    """Every layer that is defined, by id."""
-    return {path.stem: read_layer(path) for path in sorted(DEFINITIONS.glob("*.toml"))}
+def layers() -> Mapping[str, Layer]:
+    """Every layer that is defined, by id. Definitions are read again when a file changes, so that a program that
+    runs for months sees a new layer; one that has gone wrong meanwhile leaves the last good reading in place."""
+    paths = sorted(DEFINITIONS.glob("*.toml"))
+    seen = tuple((path, path.stat().st_mtime_ns) for path in (*paths, ENVELOPE))
+    if _reading.seen != seen:
+        try:
+            _reading.layers = {path.stem: read_layer(path) for path in paths}
+        except RegisterError:
+            if not _reading.layers:
+                raise
+            logger.exception("a layer definition is wrong; the last good ones stay")
+        _reading.seen = seen
+    return _reading.layers
+
+
+class _Reading:
+    """The definitions as last read, and the files they were read from."""
+
+    layers: Mapping[str, Layer] = MappingProxyType({})
+    seen: tuple[tuple[Path, int], ...] = ()
+
+
+_reading = _Reading()
 
 
 def find_layer(name: str) -> Layer:

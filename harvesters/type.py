@@ -82,7 +82,7 @@ _POLARS_TYPES: dict[FieldType, pl.DataType | type[pl.DataType]] = {
 
 
 def _value_issues(name: str, source: pl.Series, parsed: Parsed, rows: pl.Series) -> Issues:
-    found: Issues = list(parsed.noted or [])
+    found: Issues = [issue.with_columns(field=pl.lit(name)) for issue in parsed.noted or []]
     masks = [(code, mask, Action.BLANKED) for code, mask in parsed.refused.items()]
     if parsed.tidied is not None:
         masks.append(("value-tidied", parsed.tidied, Action.FIXED))
@@ -178,7 +178,7 @@ def _parse_postcode(field: LayerField, text: pl.Series) -> Parsed:
     return Parsed(
         values,
         {"invalid postcode": text.is_not_null() & values.is_null()},
-        values.is_not_null() & (values != text.str.to_uppercase()),
+        values.is_not_null() & (values != text),
     )
 
 

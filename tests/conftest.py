@@ -8,14 +8,27 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
+from datasets.city import read_city
 from datasets.settings import Settings, read_settings
+from datasets.store.boundaries import load_boundaries
 from datasets.store.embedded import database
+from datasets.store.engine import connect
+from datasets.store.feeds import save_feed
+from datasets.store.migrate import migrate
+from datasets.store.places import load_places
+from harvesters.demo.city import FEWEST_FEATURES, make_city
+from harvesters.demo.references import write_boundaries, write_postcodes
+from harvesters.run import Tools
+from harvesters.session import Session
+from tests.builders import Desk
 
 NUMBERS = itertools.count(1)
 
@@ -64,3 +77,48 @@ def _on_server(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def demo_template(database_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database of the demo city with boundaries and postcodes and no feed, to copy from."""
+    name = f"{template}_demo"
+    folder = tmp_path_factory.mktemp("references")
+    made = make_city(features=FEWEST_FEATURES)
+    write_boundaries(made, folder / "boundaries.geojson")
+    write_postcodes(made, folder / "postcodes.csv")
+    _on_server(database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    engine = connect(_beside(database_url, name))
+    city = read_city(read_settings({}))
+    migrate(engine, city)
+    load_boundaries(engine, city, folder / "boundaries.geojson", city.boundary_source)
+    load_places(engine, folder / "postcodes.csv")
+    engine.dispose()
+    yield name
+    _on_server(database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str, demo_template: str) -> Iterator[Engine]:
+    """The demo city's database, migrated, with boundaries and postcodes, for one test."""
+    name = f"{demo_template}_{next(NUMBERS)}"
+    _on_server(database_url, f"CREATE DATABASE {name} TEMPLATE {demo_template}")
+    engine = connect(_beside(database_url, name))
+    yield engine
+    engine.dispose()
+    _on_server(database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def tools(engine: Engine, settings: Settings, tmp_path: Path) -> Tools:
+    """What a harvest in the demo city needs, with an archive of its own."""
+    own = replace(settings, home=tmp_path / "home", max_resource_bytes=1 << 26, max_unpacked_bytes=1 << 27)
+    return Tools(engine, own, read_city(own), Session("https://example.org/"))
+
+
+@pytest.fixture
+def desk(tools: Tools, tmp_path: Path) -> Desk:
+    """The feed of Ashmere's toilets, added and not yet harvested."""
+    desk = Desk(tools, tmp_path)
+    save_feed(tools.engine, desk.feed)
+    return desk

@@ -1,6 +1,7 @@
 """The typed table of each layer, made from its definition. The only place that issues DDL in schema `layers`."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from geoalchemy2 import Geometry
@@ -109,7 +110,7 @@ def definition_hash(layer: Layer) -> str:
     return hashlib.sha256(layer.model_dump_json().encode()).hexdigest()[:16]
 
 
-def make_layer_tables(connection: Connection, layers: dict[str, Layer]) -> None:
+def make_layer_tables(connection: Connection, layers: Mapping[str, Layer]) -> None:
     """Makes the tables of new layers and adds the columns of new fields; never drops or retypes a column."""
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     FID.create(connection, checkfirst=True)

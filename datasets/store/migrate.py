@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy import Connection, Engine, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ProgrammingError
 
@@ -14,6 +14,7 @@ from datasets.city import City
 from datasets.layer import layers
 from datasets.store import tables
 from datasets.store.layer_tables import definition_hash, make_layer_tables
+from datasets.store.publish import CHANNEL
 
 _LOCK = 0x43495459
 """Advisory lock number, so that two programs that start at once do not migrate at once."""
@@ -29,6 +30,7 @@ def migrate(engine: Engine, city: City) -> None:
         _upgrade(connection)
         _record_councils(connection, city)
         make_layer_tables(connection, layers())
+        connection.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def is_current(engine: Engine) -> bool:

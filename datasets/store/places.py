@@ -25,7 +25,7 @@ _METRES = (
 _CODE_POINT_OPEN = ("postcode", "quality", "easting", "northing")
 """The first columns of Code-Point Open, which has no header."""
 
-_EXTENT = (-9.5, 1.9, 49.0, 61.5)
+_EXTENT = (-9.5, 2.1, 49.0, 61.5)
 """West, east, south, north of the United Kingdom; ONSPD writes 99.999999 and 0 where it has no place."""
 
 _COPY_BYTES = 1 << 20

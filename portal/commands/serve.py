@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from uvicorn.server import STARTUP_FAILURE
 from harvesters.demo.setting import demo_city
 
 from datasets.errors import CitywideError
@@ -21,6 +20,9 @@ from portal.app import create_app
 from portal.commands.harvest import harvest_feeds
 
 DEMO = "demo"
+
+# What uvicorn leaves with when the application does not start; here the status means that a feed is held.
+STARTUP_FAILURE = 3
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
@@ -78,7 +80,6 @@ def _serve(tools: Tools, listening: socket.socket) -> None:
         # Ctrl-C is how it ends; uvicorn passes it on after it has closed every connection.
         pass
     except SystemExit as failure:
-        # uvicorn leaves with its own status, which means something else here, when the application does not start.
         if failure.code == STARTUP_FAILURE:
             raise CitywideError("The portal did not start; the lines above say why.") from None
         raise
