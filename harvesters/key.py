@@ -37,7 +37,7 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
         issues.append(feed_issue("weak-identity", message, action=Action.KEPT, count=len(keys)))
     elif keys.null_count():
         keys = pl.select(pl.coalesce(keys, _fingerprint(batch))).to_series()
-    return batch.with_columns(key=_counted(keys), rung=pl.lit(rung.value)), rung, issues
+    return batch.with_columns(key=_counted(keys, batch, layer), rung=pl.lit(rung.value)), rung, issues
 
 
 def _candidates(batch: Batch, layer: Layer) -> dict[Rung, pl.Series]:
@@ -89,12 +89,19 @@ def _content(batch: Batch) -> list[str]:
     return [name for name in scalar if not isinstance(batch.frame.schema[name], pl.List)]
 
 
-def _counted(keys: pl.Series) -> pl.Series:
-    """Repeated keys get a counter, so that each row keeps a key of its own."""
-    repeat = keys.to_frame("key").select(pl.int_range(pl.len()).over("key")).to_series()
-    if not (repeat > 0).any():
+def _counted(keys: pl.Series, batch: Batch, layer: Layer) -> pl.Series:
+    """Repeated keys get a counter, so that each row keeps a key of its own; counted by what the rows say, not by where
+    they stand, because files are sorted anew between two harvests."""
+    repeated = keys.is_duplicated()
+    if not repeated.any():
         return keys
-    return pl.select(pl.when(repeat > 0).then(keys + "#" + (repeat + 1).cast(pl.String)).otherwise(keys)).to_series()
+    rows = batch.keep(repeated)
+    names = [pl.col(name).fill_null("") for name in layer.natural_key if name in rows.frame.columns]
+    order = rows.frame.select(key=keys.filter(repeated), said=pl.concat_str([*names, _fingerprint(rows)]))
+    place = order.select(pl.col("said").rank("ordinal").over("key")).to_series()
+    counted = pl.col("key") + "#" + place.cast(pl.String)
+    told = order.select(pl.when(place > 1).then(counted).otherwise("key")).to_series()
+    return keys.scatter(repeated.arg_true(), told)
 
 
 def _without_repeats(batch: Batch, layer: Layer) -> tuple[Batch, Issues]:

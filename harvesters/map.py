@@ -1,5 +1,6 @@
 """The map stage: source columns become fields, by the mapping the feed states or by one that is proposed."""
 
+import html
 import re
 
 import polars as pl
@@ -112,7 +113,7 @@ def _convert(rule: FieldRule, records: pl.DataFrame) -> pl.Series:
         case Converter.LOOKUP:
             return sources[0].replace(dict(rule.values))
         case Converter.HTML_TEXT:
-            return sources[0].str.replace_all(r"<[^>]*>", " ").str.replace_all(r"&nbsp;", " ")
+            return sources[0].str.replace_all(r"<[^>]*>", " ").map_elements(html.unescape, return_dtype=pl.String)
         case Converter.PENCE:
             return (sources[0].cast(pl.Float64, strict=False) / 100).cast(pl.String)
         case Converter.PRESENT:

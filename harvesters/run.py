@@ -148,9 +148,14 @@ def _harvest(
     record.values["rules_hash"] = _rules_hash(feed, layer, engine)
     last = runs.last_good_run(engine, feed.id)
     if last and (last.resource_sha256, last.rules_hash) == (sha256, record.values["rules_hash"]):
+        record.values |= last.reading
         diff = end_missing(engine, layer, feed.id, run_id, datetime.now(UTC))
-        outcome = Outcome.PUBLISHED if diff.total else Outcome.UNCHANGED
-        return outcome, "The bytes are the same as last time." + _told(diff), diff
+        told = "The bytes are the same as last time." + _told(diff)
+        if not diff.total:
+            return Outcome.UNCHANGED, told, diff
+        # The next run compares itself with this one, so it says how the bytes were read.
+        record.values |= {"mapping": dict(last.mapping), "rung": last.rung}
+        return Outcome.PUBLISHED, told, diff
     harmonised = _harmonise(fetched, feed, tools, record, tell)
     _open_gates(feed, harmonised, tools, run_id, sha256, accept)
     batch = harmonised.batch
@@ -197,7 +202,7 @@ def _harmonise(fetched: Fetched, feed: Feed, tools: Tools, record: Record, tell:
     record.values |= {"crs": f"{placement.crs}: {placement.how}", "outside_boundary": placement.outside_share}
     tell("key", 0, batch.frame.height)
     last = runs.last_good_run(tools.engine, feed.id)
-    batch, rung, issues = key(batch, layer, Rung(last.rung) if last else None)
+    batch, rung, issues = key(batch, layer, last.rung if last else None)
     record.issues += issues
     record.values |= {"rung": rung.value, "features": batch.frame.height}
     _check_no_row_vanished(opened, batch, record)
@@ -253,7 +258,7 @@ def _open_gates(feed: Feed, harmonised: Harmonised, tools: Tools, run_id: int, s
     last = None
     if good is not None:
         live = runs.live_features(tools.engine, find_layer(feed.layer), feed.id)
-        last = LastPublish(live, Rung(good.rung), _columns_read(dict(good.mapping)))
+        last = LastPublish(live, good.rung, _columns_read(good.reading["mapping"]))
     shut = [
         held
         for held in _gates(feed, harmonised, last)

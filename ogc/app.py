@@ -22,7 +22,7 @@ from ogc.negotiation import Form, choose_form
 from ogc.pool import connection_settings
 from ogc.problem import Problem, not_found, too_busy, unknown_parameter
 from ogc.provider import SyncPool
-from ogc.query import parse_items
+from ogc.query import check_reference_systems, parse_items
 from ogc.snapshot import Snapshot, read_snapshot
 from ogc.watch import watch
 
@@ -126,7 +126,8 @@ class OgcService:
     async def _item(self, call: Call) -> Answer:
         edition = self._edition(call)
         collection, feature = edition.find(call.part("layer")), call.part("feature")
-        form = _form_of_document(call)
+        form = _form_of_document(call, "f", "crs")
+        check_reference_systems(call.parameters)
         headers, known = validators(collection, call, edition.address)
         if known and form is Form.JSON:
             return Answer(304, b"", b"", headers)
@@ -139,7 +140,7 @@ class OgcService:
     async def _document(self, make: Callable[..., Answer], call: Call) -> Answer:
         edition = self._edition(call)
         names = call.scope["path_params"].values()
-        answer = await run_in_threadpool(make, edition, _form_of_document(call), *names)
+        answer = await run_in_threadpool(make, edition, _form_of_document(call, "f"), *names)
         etag = dict(answer.headers)[b"etag"]
         return Answer(304, b"", b"", answer.headers) if call.holds(etag, None) else answer
 
@@ -159,10 +160,10 @@ class OgcService:
         return self._serving
 
 
-def _form_of_document(call: Call) -> Form:
+def _form_of_document(call: Call, *allowed: str) -> Form:
     for name in call.parameters:
-        if name != "f":
-            raise unknown_parameter(name, ("f",))
+        if name not in allowed:
+            raise unknown_parameter(name, allowed)
     return choose_form(call.parameters.get("f"), call.header(b"accept"))
 
 

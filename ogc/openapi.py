@@ -56,7 +56,7 @@ def _collection_paths(collection: Collection) -> JsonObject:
     geojson = "application/geo+json"
     items = _path(f"{name}.items", f"Features of {title}", geojson, name, _items_parameters(collection.layer))
     items["get"]["responses"]["200"] = _content("A page of features", geojson, "featureCollection")
-    item = _path(f"{name}.item", f"One feature of {title}", geojson, name, [_FEATURE_ID])
+    item = _path(f"{name}.item", f"One feature of {title}", geojson, name, [_FEATURE_ID, _ref("parameters", "crs")])
     item["get"]["responses"]["200"] = _content("The feature", geojson, "feature")
     item["get"]["responses"] |= {"404": _ref("responses", "Problem"), "410": _ref("responses", "Problem")}
     return {
@@ -173,6 +173,15 @@ _PARAMETERS: JsonObject = {
         "name": "bbox-crs",
         "in": "query",
         "description": "The reference system of bbox.",
+        "required": False,
+        "schema": {"type": "string", "format": "uri", "enum": [CRS84], "default": CRS84},
+        "style": "form",
+        "explode": False,
+    },
+    "crs": {
+        "name": "crs",
+        "in": "query",
+        "description": "The reference system of the coordinates in the answer.",
         "required": False,
         "schema": {"type": "string", "format": "uri", "enum": [CRS84], "default": CRS84},
         "style": "form",

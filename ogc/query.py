@@ -16,7 +16,7 @@ from ogc.schema import Value, allowed_values, parse_value, queryables
 DEFAULT_LIMIT = 10
 LARGEST_LIMIT = 10_000
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-RESERVED = ("bbox", "bbox-crs", "cursor", "datetime", "f", "limit")
+RESERVED = ("bbox", "bbox-crs", "crs", "cursor", "datetime", "f", "limit")
 
 Envelope = tuple[float, float, float, float]
 
@@ -56,8 +56,7 @@ def parse_items(layer: Layer, given: Mapping[str, str]) -> ItemsQuery:
     for name in given:
         if name not in RESERVED and name not in fields:
             raise unknown_parameter(name, {*RESERVED, *fields})
-    if given.get("bbox-crs", CRS84) != CRS84:
-        raise bad_value("bbox-crs", given["bbox-crs"], "this reference system is not supported", CRS84)
+    check_reference_systems(given)
     return ItemsQuery(
         limit=_limit(given["limit"]) if "limit" in given else DEFAULT_LIMIT,
         after=read_cursor(given["cursor"]) if "cursor" in given else 0,
@@ -66,6 +65,13 @@ def parse_items(layer: Layer, given: Mapping[str, str]) -> ItemsQuery:
         equal=tuple((name, _value(layer, name, text)) for name, text in given.items() if name not in RESERVED),
         parameters=tuple((name, text) for name, text in given.items() if name not in ("f", "cursor")),
     )
+
+
+def check_reference_systems(given: Mapping[str, str]) -> None:
+    """Problem (400) for a reference system other than the one there is."""
+    for name in ("crs", "bbox-crs"):
+        if given.get(name, CRS84) != CRS84:
+            raise bad_value(name, given[name], "this reference system is not supported", CRS84)
 
 
 def write_cursor(fid: int) -> str:

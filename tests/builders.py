@@ -91,7 +91,7 @@ class Desk:
     def rows(self, columns: str = "*") -> list[dict[str, Any]]:
         """What stands in the layer's table of this feed, by key."""
         table_name = self.feed.layer.replace("-", "_")
-        statement = f"SELECT {columns} FROM layers.{table_name} WHERE feed_id = :feed ORDER BY key"
+        statement = f"SELECT {columns} FROM layers.{table_name} WHERE feed_id = :feed ORDER BY key"  # noqa: S608
         return query(self.tools.engine, statement, feed=self.feed.id)
 
     def keys(self) -> list[str]:
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
 
 def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             site.asked.append(self.path)
             answer = site.answers.get(self.path, Answer(b"nothing here", 404))
             self.send_response(answer.status)

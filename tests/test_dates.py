@@ -65,7 +65,9 @@ def test_one_month_first_date_does_not_outvote_the_day_first_ones_and_is_refused
 
 
 def test_columns_vote_each_for_itself() -> None:
-    frame = pl.DataFrame({ROW_NO: [2, 3], "start_date": ["03/04/2015", "31/01/2015"], "end_date": ["03/04/2016", "01/31/2016"]})
+    frame = pl.DataFrame(
+        {ROW_NO: [2, 3], "start_date": ["03/04/2015", "31/01/2015"], "end_date": ["03/04/2016", "01/31/2016"]}
+    )
     typed = type_values(Batch(frame), find_layer("public-toilets"))[0].frame
     assert (typed["start_date"][0], typed["end_date"][0]) == ("2015-04-03", "2016-03-04")
 

@@ -67,7 +67,7 @@ def test_rows_that_share_a_reference_each_keep_a_key_and_are_reported() -> None:
     references = [f"A{number}" for number in range(300)]
     references[7] = "A6"
     keys, rung, issues = keyed(batch(reference=references, name=references))
-    assert rung is Rung.REFERENCE and len(set(keys)) == 300 and keys[6:8] == ["a6", "a6#2"]
+    assert rung is Rung.REFERENCE and len(set(keys)) == 300 and set(keys[6:8]) == {"a6", "a6#2"}
     assert issues == {"reference not unique": [8, 9]}
 
 

@@ -55,7 +55,7 @@ class Shelf:
         return runs.begin_run(self.engine, self.feed_id)
 
     def rows(self, columns: str = "key, name") -> list[dict[str, Any]]:
-        statement = f"SELECT {columns} FROM layers.public_toilets WHERE feed_id = :feed ORDER BY key"
+        statement = f"SELECT {columns} FROM layers.public_toilets WHERE feed_id = :feed ORDER BY key"  # noqa: S608
         return query(self.engine, statement, feed=self.feed_id)
 
     def changes(self, revision: int) -> list[dict[str, Any]]:
@@ -69,9 +69,7 @@ class Shelf:
         return query(self.engine, "SELECT revision FROM citywide.layer WHERE id = 'public-toilets'")[0]["revision"]
 
 
-def slice_of(
-    keys: list[str], names: list[str], places: Sequence[object], feed_id: str, complete: bool = True
-) -> Slice:
+def slice_of(keys: list[str], names: list[str], places: Sequence[object], feed_id: str, complete: bool = True) -> Slice:
     frame = pl.DataFrame({ROW_NO: range(2, len(keys) + 2), "name": names}, schema={ROW_NO: pl.Int64, "name": pl.String})
     typed, _ = type_values(Batch(frame), LAYER)
     frame = typed.frame.with_columns(
@@ -267,6 +265,8 @@ def test_a_large_first_publish_has_every_index_afterwards(shelf: Shelf, monkeypa
 def test_a_run_left_running_by_a_killed_program_is_ended_at_the_next_begin(shelf: Shelf) -> None:
     left = shelf.run()
     shelf.run()
-    [run] = query(shelf.engine, "SELECT state, outcome, code, message, ended_at FROM citywide.run WHERE id = :i", i=left)
+    [run] = query(
+        shelf.engine, "SELECT state, outcome, code, message, ended_at FROM citywide.run WHERE id = :i", i=left
+    )
     assert (run["state"], run["outcome"], run["code"]) == ("ended", Outcome.FAILED.value, "E-FAULT")
     assert "stopped" in run["message"] and run["ended_at"] is not None

@@ -17,7 +17,9 @@ LIBRARIES = find_layer("libraries")
 
 def typed(field: str, values: Sequence[str | None], layer=TOILETS):
     """The values in the field's type, and each issue of the field as (code, action, row number, value)."""
-    frame = pl.DataFrame({ROW_NO: range(2, len(values) + 2), field: values}, schema={ROW_NO: pl.Int64, field: pl.String})
+    frame = pl.DataFrame(
+        {ROW_NO: range(2, len(values) + 2), field: values}, schema={ROW_NO: pl.Int64, field: pl.String}
+    )
     batch, parts = type_values(Batch(frame), layer)
     issues = all_issues(parts).filter((pl.col("field") == field) & (pl.col("code") != "missing value"))
     told = issues.select("code", "action", "row_no", "value").rows()

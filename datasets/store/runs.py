@@ -14,22 +14,28 @@ from datasets.issues import ISSUE_SCHEMA
 from datasets.layer import Layer
 from datasets.store import tables
 from datasets.store.layer_tables import layer_table
-from datasets.vocabulary import Outcome, RunState
+from datasets.vocabulary import Outcome, Rung, RunState
 
 CODES_WITH_EVERY_ROW = 100_000
 """At most this many issues of one code and field are kept row by row; the rest is one issue with their count."""
 
 
+READING = ("format", "encoding", "crs", "columns", "mapping", "rung", "rows_read", "features", "outside_boundary")
+"""Columns of a run that say how its bytes were read; a run that meets the same bytes again takes them over."""
+
+
 @dataclass(frozen=True)
 class EarlierRun:
-    """The last run of a feed that ended `published` or `unchanged`, with what later runs compare to."""
+    """The last run of a feed that was published, with what later runs compare to or take over."""
 
     id: int
-    outcome: Outcome
     resource_sha256: str
     rules_hash: str
-    rung: str
-    mapping: Mapping[str, Any]
+    reading: Mapping[str, Any]
+
+    @property
+    def rung(self) -> Rung:
+        return Rung(self.reading["rung"])
 
 
 def begin_run(engine: Engine, feed_id: str) -> int:
@@ -87,19 +93,16 @@ def keep_resource(engine: Engine, sha256: str, size: int, name: str, media_type:
 
 
 def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
-    """The feed's last run that was published; runs that found nothing new point back to it."""
+    """The feed's last run that was published; None before the first."""
     run = tables.run
-    query = (
-        select(run.c.id, run.c.outcome, run.c.resource_sha256, run.c.rules_hash, run.c.rung, run.c.mapping)
-        .where(run.c.feed == feed_id, run.c.outcome == Outcome.PUBLISHED.value)
-        .order_by(run.c.id.desc())
-        .limit(1)
-    )
+    columns = (run.c.id, run.c.resource_sha256, run.c.rules_hash, *(run.c[name] for name in READING))
+    published = (run.c.feed == feed_id, run.c.outcome == Outcome.PUBLISHED.value)
+    query = select(*columns).where(*published).order_by(run.c.id.desc()).limit(1)
     with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    return EarlierRun(row.id, Outcome(row.outcome), row.resource_sha256, row.rules_hash, row.rung, row.mapping)
+    return EarlierRun(row["id"], row["resource_sha256"], row["rules_hash"], {name: row[name] for name in READING})
 
 
 def live_features(engine: Engine, layer: Layer, feed_id: str) -> int:

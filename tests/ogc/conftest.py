@@ -1,13 +1,12 @@
 """The OGC API over a filled database: one that all tests read, and one of its own for a test that publishes."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from tests.ogc.fixture_city import application, fill
+from tests.ogc.fixture_city import application, beside, fill
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +15,7 @@ def filled_url(database_url: str, template: str) -> Iterator[str]:
     name = f"{template}_ogc"
     with psycopg.connect(database_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        url = urlsplit(database_url)._replace(path=f"/{name}").geturl()
+        url = beside(database_url, name)
         fill(url)
         yield url
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

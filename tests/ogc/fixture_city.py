@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, insert, text, update
 from starlette.applications import Starlette
@@ -27,6 +28,11 @@ CITY = City(
 SHA256 = hashlib.sha256(b"toilets").hexdigest()
 STYLE_URL = "/static/citywide.0.css"
 LINES = "reference of a council\nwith “quotes” and a \\ and a tab\t"
+
+
+def beside(database_url: str, name: str) -> str:
+    """The address of the database `name` on the same server."""
+    return urlsplit(database_url)._replace(path=f"/{name}").geturl()
 
 
 def fill(database_url: str) -> None:

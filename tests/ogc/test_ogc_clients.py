@@ -1,14 +1,29 @@
 """A real client: GDAL reads a layer through its OAPIF driver, over several pages, from a real server on loopback."""
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
-import pyogrio
 import pytest
 import uvicorn
 
 from tests.ogc.fixture_city import application
+
+# In a process of its own: GDAL waits for the answer without letting other threads of Python run.
+READ = """
+import json, sys, pyogrio
+address, layer, options = "OAPIF:" + sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+if "bbox" in options:
+    options["bbox"] = tuple(options["bbox"])
+meta, _, geometry, values = pyogrio.raw.read(address, layer=layer, **options)
+fields = {name: list(map(str, column)) for name, column in zip(meta["fields"], values)}
+layers = [str(name) for name, _ in pyogrio.list_layers(address)]
+print(json.dumps({"layers": layers, "count": len(geometry), "fields": fields}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +39,24 @@ def server(filled_url: str) -> Iterator[str]:
     thread.join()
 
 
+def gdal(server: str, layer: str, **options: object) -> Any:
+    command = [sys.executable, "-c", READ, server, layer, json.dumps(options)]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
 def test_gdal_lists_the_layers(server: str) -> None:
-    found = {name for name, _ in pyogrio.list_layers(f"OAPIF:{server}")}
-    assert {"public-toilets", "conservation-areas", "libraries", "polling-stations"} <= found
+    found = gdal(server, "public-toilets")["layers"]
+    assert found == ["conservation-areas", "libraries", "polling-stations", "public-toilets"]
 
 
 def test_gdal_reads_all_features_over_several_pages(server: str) -> None:
-    meta, _, geometry, fields = pyogrio.raw.read(f"OAPIF:{server}", layer="public-toilets", PAGE_SIZE="7")
-    names = list(meta["fields"])
-    assert len(geometry) == 60
-    assert sorted(fields[names.index("reference")]) == sorted(f"T{number}" for number in range(60))
-    assert set(fields[names.index("council_name")]) == {"Alder Bay", "Birchley"}
+    found = gdal(server, "public-toilets", PAGE_SIZE="7")
+    assert found["count"] == 60
+    assert sorted(found["fields"]["reference"]) == sorted(f"T{number}" for number in range(60))
+    assert set(found["fields"]["council_name"]) == {"Alder Bay", "Birchley"}
 
 
 def test_gdal_filters_by_a_box_on_the_server(server: str) -> None:
-    _, _, geometry, _ = pyogrio.raw.read(f"OAPIF:{server}", layer="public-toilets", bbox=(1.095, 51, 1.125, 52))
-    assert len(geometry) == 3
+    assert gdal(server, "conservation-areas", bbox=(1.095, 51, 1.125, 52))["count"] == 3

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
@@ -37,6 +38,11 @@ def engine(client: TestClient, filled_url: str) -> Iterator[Engine]:
         yield Engine(client.portal.call(snapshot), "http://fernport.test/ogc", pool, Look())
 
 
+def cursor(page: Any) -> str:
+    hrefs = [link["href"] for link in page["links"] if link["rel"] == "next"]
+    return "".join(hrefs).partition("cursor=")[2]
+
+
 @pytest.mark.parametrize("layer", ["public-toilets", "conservation-areas", "libraries"])
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: "&".join(question) or "all")
 def test_items_agree(client: TestClient, engine: Engine, layer: str, question: dict[str, str]) -> None:
@@ -44,8 +50,7 @@ def test_items_agree(client: TestClient, engine: Engine, layer: str, question: d
     theirs = json.loads(engine.items({**question, "f": "json"}, layer))
     for key in ("type", "features", "numberReturned", "numberMatched"):
         assert ours.get(key) == theirs.get(key), key
-    following = [[link["href"] for link in page["links"] if link["rel"] == "next"] for page in (ours, theirs)]
-    assert [href.replace("f=json", "f=html") for href in following[0]] == [href for href in following[1] if href]
+    assert cursor(ours) == cursor(theirs)
 
 
 def test_item_agrees(client: TestClient, engine: Engine) -> None:
