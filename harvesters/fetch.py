@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from datasets.errors import RunFailed
 from datasets.feed import Feed
@@ -113,7 +114,7 @@ class _Fetcher:
         limit, done = self.settings.max_resource_bytes, 0
         if total and total > limit:
             raise RunFailed("E-TOOLARGE", f"The file is {total:,} bytes; at most {limit:,} are accepted.")
-        for block in response.iter_content(BLOCK):
+        for block in _arriving(response):
             done += len(block)
             if done > limit:
                 raise RunFailed("E-TOOLARGE", f"The file is larger than the {limit:,} bytes that are accepted.")
@@ -121,9 +122,6 @@ class _Fetcher:
                 raise RunFailed("E-TIMEOUT", f"The file was not whole after {self.settings.fetch_seconds:,} seconds.")
             progress(done, total)
             yield block
-        plain = "Content-Encoding" not in response.headers
-        if total and plain and done < total:
-            raise RunFailed("E-TRUNCATED", f"The server announced {total:,} bytes and sent {done:,}.")
 
     def _receive(self, url: str, response: requests.Response, archived: Archived, started: float) -> None:
         headers = response.headers
@@ -139,6 +137,20 @@ class _Fetcher:
                 resource_sha256=archived.sha256,
             )
         )
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives, unpacked. requests' own iteration waits until a block is full, and a server that drips
+    would outlast any limit of time."""
+    try:
+        while block := response.raw.read1(BLOCK, decode_content=True):
+            yield block
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from None
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from None
 
 
 def _check_status(url: str, response: requests.Response) -> None:

@@ -150,12 +150,8 @@ def _harvest(
     if last and (last.resource_sha256, last.rules_hash) == (sha256, record.values["rules_hash"]):
         record.values |= last.reading
         diff = end_missing(engine, layer, feed.id, run_id, datetime.now(UTC))
-        told = "The bytes are the same as last time." + _told(diff)
-        if not diff.total:
-            return Outcome.UNCHANGED, told, diff
-        # The next run compares itself with this one, so it says how the bytes were read.
-        record.values |= {"mapping": dict(last.mapping), "rung": last.rung}
-        return Outcome.PUBLISHED, told, diff
+        outcome = Outcome.PUBLISHED if diff.total else Outcome.UNCHANGED
+        return outcome, "The bytes are the same as last time." + _told(diff), diff
     harmonised = _harmonise(fetched, feed, tools, record, tell)
     _open_gates(feed, harmonised, tools, run_id, sha256, accept)
     batch = harmonised.batch

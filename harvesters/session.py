@@ -37,7 +37,8 @@ class Session(requests.Session):
         host = urlsplit(url).netloc
         if isinstance(error, requests.exceptions.SSLError):
             return RunFailed("E-TLS", f"The secure connection to {host} failed: {_reason(error)}")
-        if isinstance(error, requests.exceptions.Timeout):
+        # Once the tries are used up, requests calls a time-out a failed connection.
+        if isinstance(error, requests.exceptions.Timeout) or "ReadTimeoutError" in repr(error):
             return RunFailed("E-TIMEOUT", f"{host} did not answer in time.")
         if isinstance(error, requests.exceptions.TooManyRedirects):
             return RunFailed("E-HTTP", f"{host} redirects more than {MAX_REDIRECTS} times.")

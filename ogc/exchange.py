@@ -51,7 +51,7 @@ class Call:
     def parameters(self) -> Mapping[str, str]:
         """The parameters by name; of a repeated one the last holds."""
         if self._parameters is None:
-            text = self.search.decode("ascii", "replace")
+            text = self.search.decode("utf-8", "replace")
             self._parameters = dict(parse_qsl(text, keep_blank_values=True)) if text else {}
         return self._parameters
 
@@ -69,7 +69,7 @@ class Call:
         root: str = self.scope.get("root_path", "")
         if public_url is not None:
             return public_url + root.removeprefix(outer)
-        host = self.header(b"host")
+        host = self.header(b"host") or "{}:{}".format(*self.scope["server"])
         if not _HOST.fullmatch(host):
             raise Problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", "The Host header is not a host's name.")
         return f"{self.scope['scheme']}://{host}{root}"

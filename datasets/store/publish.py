@@ -4,21 +4,21 @@ Only what changed is written; the layer's revision goes up by one; each change i
 before. Readers see the old slice or the new one, never half of each.
 """
 
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 import psycopg
-import shapely
 from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql
 
 from datasets.layer import Layer
-from datasets.store.layer_tables import SCHEMA, layer_table
+from datasets.store.compare import HELD, Changes, compare
+from datasets.store.layer_tables import SCHEMA
+from datasets.store.rows import along_hilbert_curve, content_hashes, copy_into, hexadecimal, mint_ids, read_rows
 
 END_AFTER = timedelta(days=7)
 """A feature ends when it is missing from two complete fetches that lie at least this far apart."""
@@ -83,7 +83,7 @@ class _Publisher:
         self.layer = layer
         self.new = new
         self.table = sql.Identifier(SCHEMA, layer.table)
-        self.fields = [sql.Identifier(name) for name in layer.fields]
+        self.content = ["rung", *layer.fields, "placed", "outside_m"]
         self.revision = 0
         self.values: dict[str, object] = {
             "layer": layer.id,
@@ -97,32 +97,32 @@ class _Publisher:
 
     def run(self) -> Diff:
         revision = self._begin()
-        self._stage()
-        self._find_changes()
-        if not self._counts():
+        new = self.new
+        changes = compare(self._held(), new.frame["key"], self._hashes, complete=new.complete)
+        if not changes.total:
             return Diff(revision=revision)
-        self._record_before()
-        ended = self._end()
-        missing = self._mark_missing()
-        self._update()
-        self._insert()
-        diff = self._diff(missing, ended)
+        ended, missing = self._alter(changes)
+        again = self._insert(changes.new)
+        back = int((changes.changed["op"] == "restore").sum())
+        diff = Diff(
+            inserted=len(changes.new) - again,
+            updated=changes.changed.height - back,
+            restored=back + again,
+            missing=missing,
+            ended=ended,
+            revision=self.revision,
+        )
         self._finish(diff)
         return diff
 
     def end_missing(self) -> Diff:
         revision = self._begin()
-        self._execute("CREATE TEMPORARY TABLE changed (fid bigint, op text) ON COMMIT DROP")
-        self._execute(
-            """
-            CREATE TEMPORARY TABLE gone ON COMMIT DROP AS
-            SELECT fid, true AS ends FROM {table} WHERE feed_id = %(feed)s AND missing_since <= %(end_before)s
-            """
-        )
-        if not self._counts():
+        due = self._held(" AND missing_since <= %(end_before)s")
+        changes = compare(due, pl.Series("key", [], pl.String), self._hashes, complete=True)
+        if not changes.total:
             return Diff(revision=revision)
-        self._record_before()
-        diff = self._diff(0, self._end())
+        ended, _ = self._alter(changes)
+        diff = Diff(ended=ended, revision=self.revision)
         self._finish(diff)
         return diff
 
@@ -133,12 +133,16 @@ class _Publisher:
         return revision
 
     def _execute(self, statement: str) -> int:
-        """Runs a statement with the names {table} and {fields} put in; the rows it touched."""
-        fields = sql.SQL(", ").join(self.fields)
-        prefixed = sql.SQL(", ").join(sql.SQL("s.{}").format(field) for field in self.fields)
-        text = sql.SQL(statement).format(table=self.table, fields=fields, s_fields=prefixed)
-        self.cursor.execute(text, self.values)
+        """Runs a statement with the names in braces put in; the rows it touched."""
+        self.cursor.execute(self._named(statement), self.values)
         return self.cursor.rowcount
+
+    def _named(self, statement: str) -> sql.Composed:
+        """The statement with {table}, and with {content} and {s_content}, which are the columns of content."""
+        names = [sql.Identifier(name) for name in self.content]
+        prefixed = [sql.SQL("s.{}").format(name) for name in names]
+        comma = sql.SQL(", ")
+        return sql.SQL(statement).format(table=self.table, content=comma.join(names), s_content=comma.join(prefixed))
 
     def _scalar(self, query: str) -> int:
         """The one number that a query answers with."""
@@ -147,54 +151,77 @@ class _Publisher:
         assert row is not None
         return int(row[0])
 
-    def _stage(self) -> None:
-        """The slice in a temporary table, with a digest of each feature's content."""
-        table = layer_table(self.layer)
-        kinds = {
-            name: table.c[name].type.compile(postgresql.dialect())
-            for name in ("rung", *self.layer.fields, "placed", "outside_m")
-        }
-        kinds = {"key": "text", "row_no": "bigint", **kinds, "geom": "geometry(Geometry,4326)"}
-        columns = sql.SQL(", ").join(sql.SQL("{} " + kind).format(sql.Identifier(n)) for n, kind in kinds.items())
-        self.cursor.execute(sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(columns))
-        names = sql.SQL(", ").join(map(sql.Identifier, kinds))
-        statement = sql.SQL("COPY staged ({}) FROM STDIN (FORMAT csv)").format(names)
-        frame = self.new.frame.select([name for name in kinds if name != "geom"])
-        with self.cursor.copy(statement) as copy:
-            for start in range(0, frame.height, COPY_ROWS):
-                shapes = shapely.to_wkb(self.new.geometry[start : start + COPY_ROWS], hex=True)
-                part = frame.slice(start, COPY_ROWS).with_columns(geom=pl.Series(shapes, dtype=pl.String))
-                buffer = io.BytesIO()
-                part.with_columns(_array_text(part)).write_csv(buffer, include_header=False)
-                copy.write(buffer.getbuffer())
-        self._execute("ANALYZE staged")
+    def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
+        return read_rows(self.cursor, self._named(query), self.values, schema)
 
-    def _find_changes(self) -> None:
-        """Which staged rows are new, changed or back, by key; the unchanged ones are not mentioned."""
-        self._execute(
+    def _held(self, condition: str = "") -> pl.DataFrame:
+        """The feed's features as they stand."""
+        query = """
+            SELECT fid, key, content_hash, (missing_since IS NOT NULL)::int,
+                   coalesce(missing_since <= %(end_before)s, false)::int
+            FROM {table} WHERE feed_id = %(feed)s
             """
-            CREATE TEMPORARY TABLE changed ON COMMIT DROP AS
-            SELECT s.key, s.content_hash, t.fid,
-                   CASE WHEN t.fid IS NULL THEN 'insert'
-                        WHEN t.missing_since IS NOT NULL THEN 'restore'
-                        ELSE 'update' END AS op
-            FROM (SELECT key, md5(row(rung, {fields}, placed, outside_m, geom)::text)::uuid AS content_hash
-                  FROM staged) s
-            LEFT JOIN {table} t ON t.feed_id = %(feed)s AND t.key = s.key
-            WHERE t.fid IS NULL OR t.content_hash <> s.content_hash OR t.missing_since IS NOT NULL
+        held = self._read(query + condition, HELD)
+        return held.with_columns(pl.col("content_hash").str.replace_all("-", "", literal=True))
+
+    def _hashes(self) -> pl.Series:
+        frame, shapes = self.new.frame.select(self.content), self.new.geometry
+        starts = range(0, frame.height, COPY_ROWS)
+        parts = (content_hashes(frame.slice(s, COPY_ROWS), hexadecimal(shapes[s : s + COPY_ROWS])) for s in starts)
+        return pl.concat(parts) if frame.height else pl.Series(dtype=pl.String)
+
+    def _parts(self, places: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
+        """The slice's rows at these places, in portions: content, row_no, key, content_hash and geom."""
+        for start in range(0, len(places), COPY_ROWS):
+            chosen = places[start : start + COPY_ROWS]
+            part = self.new.frame[chosen]
+            shapes = hexadecimal(self.new.geometry[chosen])
+            content = part.select(self.content)
+            yield content.with_columns(part["key"], part["row_no"], content_hashes(content, shapes), shapes)
+
+    def _alter(self, changes: Changes) -> tuple[int, int]:
+        """Updates and restores what changed, ends and marks what is gone; how many ended and are missing."""
+        if not changes.changed.height + changes.gone.height:
+            return 0, 0
+        self._stage(changes)
+        self._record_before()
+        ended = self._execute("DELETE FROM {table} t USING gone g WHERE g.ends AND t.fid = g.fid")
+        missing = self._execute(
+            """
+            UPDATE {table} t SET missing_since = %(now)s, revision = %(revision)s
+            FROM gone g WHERE NOT g.ends AND t.fid = g.fid
             """
         )
-        gone = """
-            CREATE TEMPORARY TABLE gone ON COMMIT DROP AS
-            SELECT t.fid, t.missing_since <= %(end_before)s AS ends
-            FROM {table} t
-            WHERE t.feed_id = %(feed)s AND (t.missing_since IS NULL OR t.missing_since <= %(end_before)s)
-              AND NOT EXISTS (SELECT FROM staged s WHERE s.key = t.key)
+        self._execute(
             """
-        self._execute(gone if self.new.complete else gone + " AND false")
+            UPDATE {table} t
+            SET ({content}, geom) = ROW ({s_content}, s.geom),
+                row_no = s.row_no, resource_sha256 = %(sha256)s, content_hash = s.content_hash,
+                revision = %(revision)s, changed_at = %(now)s, missing_since = NULL
+            FROM staged s WHERE t.fid = s.fid
+            """
+        )
+        return ended, missing
 
-    def _counts(self) -> int:
-        return self._scalar("SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM gone)")
+    def _stage(self, changes: Changes) -> None:
+        """What changed and what is gone, in temporary tables."""
+        self._execute(
+            """
+            CREATE TEMPORARY TABLE staged ON COMMIT DROP AS
+            SELECT fid, NULL::text AS op, {content}, row_no, content_hash, geom FROM {table} WITH NO DATA
+            """
+        )
+        changed = changes.changed
+        parts = (
+            part.drop("key").with_columns(changed.slice(start, part.height).select("fid", "op"))
+            for start, part in zip(
+                range(0, changed.height, COPY_ROWS), self._parts(changed["place"].to_numpy()), strict=True
+            )
+        )
+        copy_into(self.cursor, sql.Identifier("staged"), parts)
+        self._execute("CREATE TEMPORARY TABLE gone (fid bigint, ends boolean) ON COMMIT DROP")
+        copy_into(self.cursor, sql.Identifier("gone"), iter([changes.gone]))
+        self._execute("ANALYZE staged, gone")
 
     def _record_before(self) -> None:
         """Features as they are, before they change or end."""
@@ -202,77 +229,73 @@ class _Publisher:
             """
             INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at, before)
             SELECT %(layer)s, %(revision)s, c.op, t.feature_id, t.council, t.feed_id, %(run)s, %(now)s, to_jsonb(t)
-            FROM (SELECT fid, op FROM changed WHERE op <> 'insert'
+            FROM (SELECT fid, op FROM staged
                   UNION ALL SELECT fid, CASE WHEN ends THEN 'end' ELSE 'missing' END FROM gone) c
             JOIN {table} t USING (fid) ORDER BY t.fid
             """
         )
 
-    def _end(self) -> int:
-        return self._execute("DELETE FROM {table} t USING gone g WHERE g.ends AND t.fid = g.fid")
-
-    def _mark_missing(self) -> int:
-        return self._execute(
-            """
-            UPDATE {table} t SET missing_since = %(now)s, revision = %(revision)s
-            FROM gone g WHERE g.ends IS NOT TRUE AND t.fid = g.fid
-            """
-        )
-
-    def _update(self) -> None:
-        self._execute(
-            """
-            UPDATE {table} t
-            SET (rung, {fields}, placed, outside_m, geom)
-              = ROW (s.rung, {s_fields}, s.placed, s.outside_m, s.geom),
-                row_no = s.row_no, resource_sha256 = %(sha256)s, content_hash = c.content_hash,
-                revision = %(revision)s, changed_at = %(now)s, missing_since = NULL
-            FROM changed c JOIN staged s USING (key) WHERE c.op <> 'insert' AND t.fid = c.fid
-            """
-        )
-
-    def _insert(self) -> None:
-        """New features, along the Hilbert curve, so that neighbours lie on the same pages.
+    def _insert(self, new: NDArray[np.int64]) -> int:
+        """Adds new features along the Hilbert curve, so that neighbours lie on the same pages; how many of them had
+        ended before and are back.
 
         An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
-        another feed of the council holds it, the feed's id goes in too. A feature that ended and comes back is recorded as
-        restored.
+        another feed of the council holds it, the feed's id goes in too.
         """
-        if not (count := self._scalar("SELECT count(*) FROM changed WHERE op = 'insert'")):
-            return
+        if not len(new):
+            return 0
         empty = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
-        indexes = self._drop_indexes() if empty and count >= BULK_ROWS else []
-        taken = "false" if empty else "EXISTS (SELECT FROM {table} x WHERE x.feature_id = m.minted)"
-        self._execute(
-            """
-            WITH added AS (
-              INSERT INTO {table} (feature_id, council, feed_id, key, rung, {fields}, placed, outside_m, resource_sha256,
-                                   row_no, first_seen, changed_at, revision, content_hash, geom)
-              SELECT CASE WHEN s.taken THEN left(md5(s.minted || '|' || %(feed)s), 20) ELSE s.minted END,
-                     %(council)s, %(feed)s, s.key, s.rung, {s_fields}, s.placed, s.outside_m, %(sha256)s,
-                     s.row_no, %(now)s, %(now)s, %(revision)s, s.content_hash, s.geom
-              FROM (SELECT m.*, """
-            + taken
-            + """ AS taken
-                    FROM (SELECT s.*, c.content_hash,
-                                 left(md5(concat_ws('|', %(layer)s, %(council)s, s.key)), 20) AS minted
-                          FROM staged s JOIN changed c USING (key) WHERE c.op = 'insert') m
-                    ORDER BY m.geom) s
-              RETURNING fid, feature_id)
-            INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at)
-            SELECT %(layer)s, %(revision)s, CASE WHEN e.feature_id IS NULL THEN 'insert' ELSE 'restore' END,
-                   a.feature_id, %(council)s, %(feed)s, %(run)s, %(now)s
-            FROM added a
-            LEFT JOIN (SELECT DISTINCT feature_id FROM layers.change WHERE op = 'end') e USING (feature_id)
-            ORDER BY a.fid
-            """
-        )
+        indexes = self._clear() if empty and len(new) >= BULK_ROWS else []
+        ids: list[pl.Series] = []
+        copy_into(self.cursor, self.table, self._new_rows(new[along_hilbert_curve(self.new.geometry[new])], ids))
         for definition in indexes:
             self.cursor.execute(definition)
+        return self._record_new(pl.concat(ids))
 
-    def _drop_indexes(self) -> list[sql.SQL]:
-        """Drops all indexes but the primary key's and gives the statements that make them again: building an index
-        over many rows is several times faster than growing it, and nobody reads an empty table."""
+    def _new_rows(self, places: NDArray[np.int64], ids: list[pl.Series]) -> Iterator[pl.DataFrame]:
+        """Whole rows of the layer's table; their ids are put into `ids` as well."""
+        others = "SELECT feature_id FROM {table} WHERE council = %(council)s AND feed_id <> %(feed)s"
+        taken = self._read(others, pl.Schema({"feature_id": pl.String}))["feature_id"]
+        values, begin = self.values, f"{self.layer.id}|{self.new.council}|"
+        for part in self._parts(places):
+            minted = mint_ids(begin, part["key"])
+            if not taken.is_empty():
+                again = mint_ids("", minted + f"|{self.new.feed_id}")
+                minted = minted.zip_with(~minted.is_in(taken.implode()), again)
+            ids.append(minted)
+            yield part.with_columns(
+                minted,
+                council=pl.lit(values["council"]),
+                feed_id=pl.lit(values["feed"]),
+                resource_sha256=pl.lit(values["sha256"]),
+                first_seen=pl.lit(str(values["now"])),
+                changed_at=pl.lit(str(values["now"])),
+                revision=pl.lit(self.revision),
+            )
+
+    def _record_new(self, ids: pl.Series) -> int:
+        """Records every new feature in the order of the table; how many of them ended before and are back."""
+        query = "SELECT DISTINCT feature_id FROM layers.change WHERE op = 'end' AND council = %(council)s"
+        ended = self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
+        back = ids.is_in(ended.implode())
+        values = self.values
+        rows = ids.to_frame("feature_id").with_columns(
+            layer=pl.lit(values["layer"]),
+            revision=pl.lit(self.revision),
+            op=pl.when(back).then(pl.lit("restore")).otherwise(pl.lit("insert")),
+            council=pl.lit(values["council"]),
+            feed_id=pl.lit(values["feed"]),
+            run=pl.lit(values["run"]),
+            at=pl.lit(str(values["now"])),
+        )
+        copy_into(self.cursor, sql.Identifier(SCHEMA, "change"), rows.iter_slices(COPY_ROWS))
+        return int(back.sum())
+
+    def _clear(self) -> list[sql.SQL]:
+        """Drops all indexes of an empty table but the primary key's and gives the statements that make them again:
+        building an index over many rows is several times faster than growing it, and nobody reads an empty table.
+        Rows that go into a table truncated in the same transaction need no log, where the server keeps the least."""
+        self._execute("TRUNCATE {table}")
         self.cursor.execute(
             """
             SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
@@ -284,22 +307,6 @@ class _Publisher:
         for name, _ in found:
             self.cursor.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
         return [sql.SQL(definition) for _, definition in found]
-
-    def _diff(self, missing: int, ended: int) -> Diff:
-        self._execute(
-            """
-            SELECT op, count(*) FROM layers.change WHERE layer = %(layer)s AND revision = %(revision)s GROUP BY op
-            """
-        )
-        counts: dict[str, int] = dict(self.cursor.fetchall())
-        return Diff(
-            inserted=counts.get("insert", 0),
-            updated=counts.get("update", 0),
-            restored=counts.get("restore", 0),
-            missing=missing,
-            ended=ended,
-            revision=self.revision,
-        )
 
     def _finish(self, diff: Diff) -> None:
         """The layer's revision, count and extent; readers are told at commit."""
@@ -314,14 +321,3 @@ class _Publisher:
             """
         )
         self.cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self.layer.id])
-
-
-def _array_text(frame: pl.DataFrame) -> list[pl.Expr]:
-    """Lists as PostgreSQL writes arrays; values of codelists hold no quotes or backslashes."""
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    return [
-        pl.when(pl.col(name).is_not_null())
-        .then(pl.lit('{"') + pl.col(name).list.join('","') + pl.lit('"}'))
-        .alias(name)
-        for name in lists
-    ]

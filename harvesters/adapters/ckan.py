@@ -78,9 +78,11 @@ def organisation_datasets(url: str, organisation: str, session: Session) -> list
     while True:
         query = {"fq": f'organization:"{organisation}"', "sort": "id asc", "rows": PAGE_ROWS, "start": start}
         answer = _call(url, session, "package_search", query)
-        results = answer.get("results", [])
-        for package in results:
-            found[str(package["id"])] = _dataset(url, package)
+        if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+            raise RunFailed("E-PLATFORM", "The portal's answer is not a list of datasets.")
+        results = answer["results"]
+        for dataset in (_dataset(url, package) for package in results):
+            found[dataset.id] = dataset
         start += len(results)
         if not results or start >= int(answer.get("count", 0)):
             return list(found.values())
@@ -89,7 +91,7 @@ def organisation_datasets(url: str, organisation: str, session: Session) -> list
 def _dataset(url: str, package: Any) -> CkanDataset:
     # DKAN answers package_show with a list of one.
     package = package[0] if isinstance(package, list) and package else package
-    if not isinstance(package, dict) or "resources" not in package:
+    if not isinstance(package, dict) or not isinstance(package.get("resources"), list):
         raise RunFailed("E-PLATFORM", "The portal's answer is not a dataset.")
     return CkanDataset(
         id=str(package.get("id", "")),

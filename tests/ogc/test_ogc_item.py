@@ -21,6 +21,7 @@ def test_an_item_is_the_feature_as_it_stands_in_items_with_links(client: TestCli
     assert answer.headers["content-type"] == "application/geo+json"
     assert {key: value for key, value in answer.json().items() if key != "links"} == listed
     assert {link["rel"] for link in links} == {"self", "alternate", "collection"}
+    assert {client.get(link["href"], follow_redirects=False).status_code for link in links} == {200}
     assert listed["properties"]["notes"] == LINES
 
 

@@ -3,6 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
+from datasets.errors import DatabaseError
+from tests.ogc.fixture_city import application
+
 
 def links(client: TestClient, path: str, **headers: str) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
@@ -27,6 +30,20 @@ def test_every_link_of_the_landing_page_leads_somewhere(client: TestClient) -> N
 def test_links_follow_the_address_that_the_client_used(client: TestClient) -> None:
     found = links(client, "/ogc/", host="other.example.org:8443")
     assert found["data"][0]["href"] == "http://other.example.org:8443/ogc/collections"
+
+
+def test_links_follow_the_public_address_when_there_is_one(filled_url: str) -> None:
+    with TestClient(application(filled_url, "https://data.fernport.example/open/")) as client:
+        found = links(client, "/ogc/")
+        assert found["data"][0]["href"] == "https://data.fernport.example/open/ogc/collections"
+        page = client.get("/ogc/collections/public-toilets/items").json()
+        assert all(link["href"].startswith("https://data.fernport.example/open/ogc/") for link in page["links"])
+
+
+def test_without_a_database_it_does_not_start() -> None:
+    nowhere = application("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(DatabaseError, match="cannot read the layer table"), TestClient(nowhere):
+        pass
 
 
 @pytest.mark.parametrize("host", ["a b", 'x"><script>', "x/y"])

@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from starlette.testclient import TestClient
 
@@ -49,6 +50,14 @@ def test_every_link_of_a_page_to_us_leads_somewhere(client: TestClient, path: st
             assert client.get(link, follow_redirects=False).status_code == 200, link
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_links_of_a_page_follow_the_address_that_the_reader_used(client: TestClient, path: str) -> None:
+    read(client, path)
+    page = client.get(path, headers={"accept": "text/html", "host": "other.example.org"}).text
+    assert "http://other.example.org/ogc/" in page
+    assert "fernport.test" not in page
+
+
 @pytest.mark.parametrize("path", WRONG)
 def test_a_problem_is_a_page_for_who_reads_html(client: TestClient, path: str) -> None:
     status = 400 if "limit" in path else 404
@@ -68,8 +77,6 @@ def test_the_items_page_leads_through_all_features(client: TestClient) -> None:
 
 
 def test_what_councils_write_cannot_become_markup(own_client: TestClient, own_url: str) -> None:
-    import psycopg
-
     with psycopg.connect(own_url, autocommit=True) as connection:
         connection.execute(
             "UPDATE layers.public_toilets SET name = '<script>alert(1)</script>', documentation_url = 'javascript:x' "

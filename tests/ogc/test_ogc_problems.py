@@ -1,7 +1,11 @@
 """Errors: each wrong request gets the right status and a problem document that says what is wrong and allowed."""
 
+import psycopg
 import pytest
 from starlette.testclient import TestClient
+
+from ogc import pool
+from tests.ogc.fixture_city import application
 
 ITEMS = "/ogc/collections/public-toilets/items"
 
@@ -91,3 +95,12 @@ def test_an_error_of_ours_is_500_without_its_reason(
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "hunter2" not in answer.text
     assert "hunter2" in caplog.text
+
+
+def test_a_question_that_takes_too_long_is_503(own_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pool._SETTINGS, "statement_timeout", "100ms")
+    with TestClient(application(own_url)) as client, psycopg.connect(own_url) as other:
+        other.execute("LOCK TABLE layers.public_toilets IN ACCESS EXCLUSIVE MODE")
+        answer = client.get(ITEMS)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Ask for less" in answer.json()["detail"]
