@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from datasets.errors import RegisterError
 from datasets.layer import find_layer
 from datasets.licence import find_licence
 from datasets.register import read_document
@@ -160,10 +161,15 @@ class Feed(BaseModel):
 
 
 def read_feed(path: Path) -> Feed:
-    """The feed document at `path`, whose file name is its id."""
+    """The feed document at `path`."""
     return read_document(path, Feed)
 
 
 def shipped_feeds(city: str) -> list[Feed]:
-    """The feeds that ship for a city, in the order of their ids."""
-    return [read_feed(path) for path in sorted((SHIPPED / city).glob("*.toml"))]
+    """The feeds that ship for a city, in the order of their ids; each file is named after its feed."""
+    paths = sorted((SHIPPED / city).glob("*.toml"))
+    feeds = [read_feed(path) for path in paths]
+    for path, feed in zip(paths, feeds, strict=True):
+        if path.stem != feed.id:
+            raise RegisterError(f"{path.name}: id: the file's name must be the feed's id (found {feed.id!r}).")
+    return feeds

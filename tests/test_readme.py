@@ -15,7 +15,9 @@ from urllib.request import urlopen
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(
+    r"^```sh\n(.*?)^```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+)
 LINES = [line.split("   #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 VERBS = [line for line in LINES if line.startswith("make ")]
 COMMANDS = [line for line in LINES if not line.startswith("make ")]

@@ -5,11 +5,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from datasets.errors import CitywideError
 from datasets.feed import Feed
+from datasets.store.tables import council
 from datasets.store.tables import feed as table
 
 
 def save_feed(engine: Engine, feed: Feed) -> None:
-    """Adds the feed, or replaces what is stated of it; its history stays. Its council and layer may not change."""
+    """Adds the feed, or replaces what is stated of it; its history stays. Its council must be of the city, and council
+    and layer may not change."""
     row = {
         "council": feed.council,
         "layer": feed.layer,
@@ -22,6 +24,8 @@ def save_feed(engine: Engine, feed: Feed) -> None:
         "removed_at": None,
     }
     with engine.begin() as connection:
+        if connection.scalar(select(council.c.gss).where(council.c.gss == feed.council)) is None:
+            raise CitywideError(f"Feed {feed.id!r} is of council {feed.council}, which is not one of this city.")
         stands = connection.execute(select(table.c.council, table.c.layer).where(table.c.id == feed.id)).one_or_none()
         if stands and tuple(stands) != (feed.council, feed.layer):
             raise CitywideError(

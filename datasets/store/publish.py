@@ -18,7 +18,15 @@ from sqlalchemy import Engine
 from datasets.layer import Layer
 from datasets.store.compare import HELD, Changes, compare
 from datasets.store.layer_tables import SCHEMA
-from datasets.store.rows import along_hilbert_curve, content_hashes, copy_into, hexadecimal, mint_ids, read_rows
+from datasets.store.rows import (
+    along_hilbert_curve,
+    as_lines,
+    content_hashes,
+    copy_into,
+    hexadecimal,
+    mint_ids,
+    read_rows,
+)
 
 END_AFTER = timedelta(days=7)
 """A feature ends when it is missing from two complete fetches that lie at least this far apart."""
@@ -84,6 +92,7 @@ class _Publisher:
         self.new = new
         self.table = sql.Identifier(SCHEMA, layer.table)
         self.content = ["rung", *layer.fields, "placed", "outside_m"]
+        self.lines = as_lines(new.frame.select(self.content)) if new.frame.height else pl.Series(dtype=pl.String)
         self.revision = 0
         self.values: dict[str, object] = {
             "layer": layer.id,
@@ -165,19 +174,20 @@ class _Publisher:
         return held.with_columns(pl.col("content_hash").str.replace_all("-", "", literal=True))
 
     def _hashes(self) -> pl.Series:
-        frame, shapes = self.new.frame.select(self.content), self.new.geometry
-        starts = range(0, frame.height, COPY_ROWS)
-        parts = (content_hashes(frame.slice(s, COPY_ROWS), hexadecimal(shapes[s : s + COPY_ROWS])) for s in starts)
-        return pl.concat(parts) if frame.height else pl.Series(dtype=pl.String)
+        starts = range(0, self.new.frame.height, COPY_ROWS)
+        portions = (slice(start, start + COPY_ROWS) for start in starts)
+        return pl.concat(content_hashes(self.lines[p], hexadecimal(self.new.geometry[p])) for p in portions)
 
-    def _parts(self, places: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
-        """The slice's rows at these places, in portions: content, row_no, key, content_hash and geom."""
+    def _portions(self, places: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
+        """The slice's rows at these places: `line` (content, key and row_no), `key`, `content_hash` and `geom`."""
+        identity = as_lines(self.new.frame.select("key", "row_no"))
         for start in range(0, len(places), COPY_ROWS):
             chosen = places[start : start + COPY_ROWS]
-            part = self.new.frame[chosen]
-            shapes = hexadecimal(self.new.geometry[chosen])
-            content = part.select(self.content)
-            yield content.with_columns(part["key"], part["row_no"], content_hashes(content, shapes), shapes)
+            content, shapes = self.lines[chosen], hexadecimal(self.new.geometry[chosen])
+            line = pl.concat_str([content, identity[chosen]], separator="\t")
+            yield pl.select(line=line).with_columns(
+                self.new.frame["key"][chosen], content_hashes(content, shapes), shapes
+            )
 
     def _alter(self, changes: Changes) -> tuple[int, int]:
         """Updates and restores what changed, ends and marks what is gone; how many ended and are missing."""
@@ -208,19 +218,22 @@ class _Publisher:
         self._execute(
             """
             CREATE TEMPORARY TABLE staged ON COMMIT DROP AS
-            SELECT fid, NULL::text AS op, {content}, row_no, content_hash, geom FROM {table} WITH NO DATA
+            SELECT {content}, key, row_no, content_hash, geom, fid, NULL::text AS op FROM {table} WITH NO DATA
             """
         )
         changed = changes.changed
-        parts = (
-            part.drop("key").with_columns(changed.slice(start, part.height).select("fid", "op"))
-            for start, part in zip(
-                range(0, changed.height, COPY_ROWS), self._parts(changed["place"].to_numpy()), strict=True
+        lines = (
+            portion.with_columns(changed.slice(start, portion.height).select("fid", "op"))
+            .select(pl.concat_str("line", "content_hash", "geom", "fid", "op", separator="\t"))
+            .to_series()
+            for start, portion in zip(
+                range(0, changed.height, COPY_ROWS), self._portions(changed["place"].to_numpy()), strict=True
             )
         )
-        copy_into(self.cursor, sql.Identifier("staged"), parts)
+        columns = [*self.content, "key", "row_no", "content_hash", "geom", "fid", "op"]
+        copy_into(self.cursor, sql.Identifier("staged"), columns, lines)
         self._execute("CREATE TEMPORARY TABLE gone (fid bigint, ends boolean) ON COMMIT DROP")
-        copy_into(self.cursor, sql.Identifier("gone"), iter([changes.gone]))
+        copy_into(self.cursor, sql.Identifier("gone"), changes.gone.columns, [as_lines(changes.gone)])
         self._execute("ANALYZE staged, gone")
 
     def _record_before(self) -> None:
@@ -235,60 +248,70 @@ class _Publisher:
             """
         )
 
-    def _insert(self, new: NDArray[np.int64]) -> int:
+    def _insert(self, places: NDArray[np.int64]) -> int:
         """Adds new features along the Hilbert curve, so that neighbours lie on the same pages; how many of them had
         ended before and are back.
 
         An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
         another feed of the council holds it, the feed's id goes in too.
         """
-        if not len(new):
+        if not len(places):
             return 0
+        new = self.new
         empty = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
-        indexes = self._clear() if empty and len(new) >= BULK_ROWS else []
+        indexes = self._clear() if empty and len(places) >= BULK_ROWS else []
         ids: list[pl.Series] = []
-        copy_into(self.cursor, self.table, self._new_rows(new[along_hilbert_curve(self.new.geometry[new])], ids))
+        stamps = {
+            "council": new.council,
+            "feed_id": new.feed_id,
+            "resource_sha256": new.resource_sha256,
+            "first_seen": self.values["now"],
+            "changed_at": self.values["now"],
+            "revision": self.revision,
+        }
+        columns = [*self.content, "key", "row_no", "content_hash", "geom", "feature_id", *stamps]
+        lines = self._new_lines(places[along_hilbert_curve(new.geometry[places])], stamps, ids)
+        copy_into(self.cursor, self.table, columns, lines)
         for definition in indexes:
             self.cursor.execute(definition)
         return self._record_new(pl.concat(ids))
 
-    def _new_rows(self, places: NDArray[np.int64], ids: list[pl.Series]) -> Iterator[pl.DataFrame]:
+    def _new_lines(
+        self, places: NDArray[np.int64], stamps: dict[str, object], ids: list[pl.Series]
+    ) -> Iterator[pl.Series]:
         """Whole rows of the layer's table; their ids are put into `ids` as well."""
         others = "SELECT feature_id FROM {table} WHERE council = %(council)s AND feed_id <> %(feed)s"
         taken = self._read(others, pl.Schema({"feature_id": pl.String}))["feature_id"]
-        values, begin = self.values, f"{self.layer.id}|{self.new.council}|"
-        for part in self._parts(places):
-            minted = mint_ids(begin, part["key"])
+        begin = f"{self.layer.id}|{self.new.council}|"
+        stamp = pl.lit("\t".join(map(str, stamps.values())))
+        for portion in self._portions(places):
+            minted = mint_ids(begin, portion["key"])
             if not taken.is_empty():
                 again = mint_ids("", minted + f"|{self.new.feed_id}")
                 minted = minted.zip_with(~minted.is_in(taken.implode()), again)
             ids.append(minted)
-            yield part.with_columns(
-                minted,
-                council=pl.lit(values["council"]),
-                feed_id=pl.lit(values["feed"]),
-                resource_sha256=pl.lit(values["sha256"]),
-                first_seen=pl.lit(str(values["now"])),
-                changed_at=pl.lit(str(values["now"])),
-                revision=pl.lit(self.revision),
-            )
+            columns = ("line", "content_hash", "geom", minted, stamp)
+            yield portion.select(pl.concat_str(*columns, separator="\t")).to_series()
 
     def _record_new(self, ids: pl.Series) -> int:
         """Records every new feature in the order of the table; how many of them ended before and are back."""
         query = "SELECT DISTINCT feature_id FROM layers.change WHERE op = 'end' AND council = %(council)s"
         ended = self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
         back = ids.is_in(ended.implode())
-        values = self.values
-        rows = ids.to_frame("feature_id").with_columns(
-            layer=pl.lit(values["layer"]),
-            revision=pl.lit(self.revision),
-            op=pl.when(back).then(pl.lit("restore")).otherwise(pl.lit("insert")),
-            council=pl.lit(values["council"]),
-            feed_id=pl.lit(values["feed"]),
-            run=pl.lit(values["run"]),
-            at=pl.lit(str(values["now"])),
-        )
-        copy_into(self.cursor, sql.Identifier(SCHEMA, "change"), rows.iter_slices(COPY_ROWS))
+        op = pl.when(back).then(pl.lit("restore")).otherwise(pl.lit("insert"))
+        new = self.new
+        stamps = {
+            "layer": self.layer.id,
+            "revision": self.revision,
+            "council": new.council,
+            "feed_id": new.feed_id,
+            "run": new.run,
+            "at": self.values["now"],
+        }
+        stamp = pl.lit("\t".join(map(str, stamps.values())))
+        lines = pl.select(pl.concat_str(op, ids, stamp, separator="\t")).to_series()
+        portions = (lines.slice(start, COPY_ROWS) for start in range(0, len(lines), COPY_ROWS))
+        copy_into(self.cursor, sql.Identifier(SCHEMA, "change"), ["op", "feature_id", *stamps], portions)
         return int(back.sum())
 
     def _clear(self) -> list[sql.SQL]:

@@ -4,9 +4,8 @@ Worked out here and not by the server, because then only what is new or changed 
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b, md5
-from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -22,12 +21,19 @@ Cursor = psycopg.ClientCursor[tuple[object, ...]]
 _HILBERT_BITS = 16
 
 
-def content_hashes(frame: pl.DataFrame, shapes: pl.Series) -> pl.Series:
-    """A digest of what each feature says: its shape and every column of `frame`, in their order. Empty columns at the
-    end count for nothing, so that a field added to a layer changes no feature that lacks it."""
-    said = [_as_text(frame, name).fill_null("") for name in frame.columns]
-    whole = pl.concat_str([shapes.fill_null(""), *said], separator="\x1f").str.strip_chars_end("\x1f")
-    texts = frame.select(whole).to_series().cast(pl.Binary).to_list()
+def as_lines(frame: pl.DataFrame) -> pl.Series:
+    """Each row as a line of COPY's text format, its columns parted by tabs and nulls left empty."""
+    columns = [
+        pl.lit("") if frame[name].null_count() == frame.height else _as_text(frame, name) for name in frame.columns
+    ]
+    return frame.select(pl.concat_str(columns, separator="\t")).to_series()
+
+
+def content_hashes(lines: pl.Series, shapes: pl.Series) -> pl.Series:
+    """A digest of what each feature says: its line and its shape. Empty columns at the end count for nothing, so that a
+    field added to a layer changes no feature that lacks it."""
+    whole = pl.concat_str([shapes.fill_null(""), lines], separator="\t").str.strip_chars_end("\t")
+    texts = pl.select(whole).to_series().cast(pl.Binary).to_list()
     return pl.Series("content_hash", [blake2b(text, digest_size=16).hexdigest() for text in texts], dtype=pl.String)
 
 
@@ -59,19 +65,13 @@ def along_hilbert_curve(shapes: Shapes) -> NDArray[np.intp]:
     return order
 
 
-def copy_into(cursor: Cursor, table: sql.Composable, parts: Iterator[pl.DataFrame]) -> None:
-    """Adds the rows of all parts to a table; their columns are its columns. One part is made while the one before it
-    is on its way."""
-    first = next(parts, None)
-    if first is None:
-        return
-    names = sql.SQL(", ").join(map(sql.Identifier, first.columns))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(table, names)
+def copy_into(cursor: Cursor, table: sql.Composable, columns: Sequence[str], parts: Iterable[pl.Series]) -> None:
+    """Adds the lines of all parts to a table. One part is made while the one before it is on its way."""
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT text, NULL '')").format(table, names)
     with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
-        for part in chain([first], parts):
-            buffer = io.BytesIO()
-            part.with_columns(_array_text(part)).write_csv(buffer, include_header=False)
-            copy.write(buffer.getvalue())
+        for lines in parts:
+            copy.write("\n".join(lines.to_list()) + "\n")
 
 
 def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object], schema: pl.Schema) -> pl.DataFrame:
@@ -86,18 +86,6 @@ def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object
     return pl.read_csv(buffer, has_header=False, schema=schema, empty_string_is_null=False)
 
 
-def _array_text(frame: pl.DataFrame) -> list[pl.Expr]:
-    """Lists as PostgreSQL writes arrays; values of codelists hold no quotes or backslashes."""
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    return [
-        pl.when(pl.col(name).list.len() == 0)
-        .then(pl.lit("{}"))
-        .otherwise(pl.lit('{"') + pl.col(name).list.join('","') + pl.lit('"}'))
-        .alias(name)
-        for name in lists
-    ]
-
-
 def _cells(middles: NDArray[np.float64]) -> NDArray[np.int64]:
     """Each number as a cell of their range."""
     low, high = middles.min(initial=np.inf), middles.max(initial=-np.inf)
@@ -106,5 +94,12 @@ def _cells(middles: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _as_text(frame: pl.DataFrame, name: str) -> pl.Expr:
-    is_list = isinstance(frame.schema[name], pl.List)
-    return pl.col(name).list.join("\x1e") if is_list else pl.col(name).cast(pl.String)
+    """A column as COPY reads it; values of codelists hold nothing that an array would need to escape."""
+    column, kind = pl.col(name), frame.schema[name]
+    if isinstance(kind, pl.List):
+        quoted = pl.lit('{"') + column.list.join('","') + pl.lit('"}')
+        return pl.when(column.list.len() == 0).then(pl.lit("{}")).otherwise(quoted).fill_null("")
+    if kind == pl.String and frame[name].str.contains(r"[\\\t\r\n]").any():
+        for character, escaped in (("\\", r"\\"), ("\t", r"\t"), ("\r", r"\r"), ("\n", r"\n")):
+            column = column.str.replace_all(character, escaped, literal=True)
+    return column.cast(pl.String).fill_null("")

@@ -13,7 +13,9 @@ _READ: dict[Path, int] = {}
 def log_statements(url: str) -> None:
     """Has the server log what takes long in this database, from the next connection on."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET log_min_duration_statement = {SLOW_MS}".encode())
+        connection.execute(
+            f"ALTER DATABASE {connection.info.dbname} SET log_min_duration_statement = {SLOW_MS}".encode()
+        )
 
 
 def slow_statements(log: Path) -> list[tuple[float, str]]:

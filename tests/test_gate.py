@@ -1,0 +1,74 @@
+"""The gates: what must be right before anything is published, each with a sentence for the person who decides."""
+
+import pytest
+
+from datasets.vocabulary import Rung
+from harvesters.gate import LastPublish, gate
+from tests.builders import feed_of
+
+COLUMNS = ("Name", "Easting", "Northing")
+
+
+def shut(last: LastPublish | None = None, *, licence: str = "OGL-UK-3.0", **given: object) -> dict[str, str]:
+    """The gates that are shut for a harvest that is good but for what is given: their codes and sentences."""
+    facts = {"features": 100, "rung": Rung.REFERENCE, "outside": 0.0, "columns": COLUMNS, **given}
+    return {held.code: str(held) for held in gate(feed_of(licence=licence), last, **facts)}  # type: ignore[arg-type]
+
+
+def last(features: int = 100, rung: Rung = Rung.REFERENCE, columns: tuple[str, ...] = COLUMNS) -> LastPublish:
+    return LastPublish(features, rung, columns)
+
+
+def test_a_good_harvest_passes_every_gate() -> None:
+    assert shut() == {} and shut(last()) == {}
+
+
+@pytest.mark.parametrize(
+    ("licence", "code"), [("unknown", "licence-unknown"), ("ODbL-1.0", "licence-not-open"), ("CC-BY-4.0", None)]
+)
+def test_only_an_open_licence_passes(licence: str, code: str | None) -> None:
+    assert set(shut(licence=licence)) == ({code} if code else set())
+
+
+def test_a_harvest_without_one_usable_row_is_held() -> None:
+    assert set(shut(features=0)) == {"E-NOTHING-USABLE"}
+
+
+@pytest.mark.parametrize(("share", "passes"), [(None, True), (0.0, True), (0.5, True), (0.51, False), (1.0, False)])
+def test_more_than_half_outside_the_council_is_held(share: float | None, passes: bool) -> None:
+    assert (shut(outside=share) == {}) is passes
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "passes"),
+    [(100, 74, False), (100, 75, True), (1000, 801, True), (1000, 799, False), (30, 6, True), (10, 500, True)],
+)
+def test_a_feed_that_lost_a_fifth_and_more_than_a_few_rows_is_held(before: int, now: int, passes: bool) -> None:
+    assert ("E-SHRUNK" not in shut(last(before), features=now)) is passes
+
+
+def test_a_shrunk_feed_is_told_in_figures() -> None:
+    assert shut(last(1200), features=300) == {"E-SHRUNK": "The feed had 1,200 features and now has 300."}
+
+
+def test_a_column_that_was_used_and_is_gone_is_held_with_what_stands_in_its_place() -> None:
+    told = shut(last(), columns=("Site name", "Easting", "Northing"))
+    assert told == {
+        "W-SCHEMA-DRIFT": "Used last time and gone now: 'Name'. In their place the mapping would now use 'Site name'."
+    }
+
+
+def test_more_columns_than_last_time_pass() -> None:
+    assert shut(last(), columns=(*COLUMNS, "Notes")) == {}
+
+
+def test_another_way_of_recognising_features_is_held() -> None:
+    assert set(shut(last(), rung=Rung.NATURAL)) == {"key-changed"}
+    assert shut(last(features=0), rung=Rung.NATURAL) == {}
+
+
+def test_every_gate_that_is_shut_is_told_at_once() -> None:
+    told = shut(last(), licence="unknown", features=0, outside=0.9, columns=("X",), rung=Rung.FINGERPRINT)
+    assert list(told) == [
+        "licence-unknown", "E-NOTHING-USABLE", "E-MOSTLY-OUTSIDE", "W-SCHEMA-DRIFT", "key-changed", "E-SHRUNK",
+    ]  # fmt: skip
