@@ -1,8 +1,10 @@
 """Layer definitions: one TOML document makes the typed table, the OGC schema, the catalogue record and the check."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -71,6 +73,14 @@ class Layer(BaseModel):
     keywords: tuple[str, ...]
     other_layers: tuple[str, ...] = ()
     fields: Mapping[str, LayerField]
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes whenever anything in the definition does."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def table(self) -> str:

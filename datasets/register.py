@@ -44,6 +44,7 @@ def check_entry(value: object, model: type[Entry], file: str, key: str = "") -> 
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in ((key,) if key else ()) + first["loc"])
         said = first["msg"].removeprefix("Value error, ").rstrip(".")
-        if first["loc"] and first["type"] != "missing":
-            said += f" (found {first['input']!r:.80})"
+        found = repr(first["input"])
+        if first["loc"] and first["type"] != "missing" and found not in said:
+            said += f" (found {found:.80})"
         raise RegisterError(": ".join(part for part in (file, where, f"{said}.") if part)) from None

@@ -24,7 +24,6 @@ class Settings:
     max_resource_bytes: int
     max_unpacked_bytes: int
     fetch_seconds: int
-    allow_loopback: bool
 
     @property
     def archive(self) -> Path:
@@ -48,7 +47,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_resource_bytes=_whole_number(env, "CITYWIDE_MAX_RESOURCE_BYTES", 1 << 30),
         max_unpacked_bytes=_whole_number(env, "CITYWIDE_MAX_UNPACKED_BYTES", 4 << 30),
         fetch_seconds=_whole_number(env, "CITYWIDE_FETCH_SECONDS", 1800),
-        allow_loopback=env.get("CITYWIDE_ALLOW_LOOPBACK", "") == "1",
     )
 
 

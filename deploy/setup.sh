@@ -24,6 +24,7 @@ main() {
     esac
 
     all_there && exit 0
+    [ -w . ] || fail "This folder may not be written by $(id -un); run it from a clone of your own."
     mkdir -p .citywide
     take_turns
     : >"$LOG"

@@ -9,6 +9,7 @@ import polars as pl
 
 from datasets.issues import Issues, feed_issue
 from datasets.vocabulary import Action
+from harvesters.distinct import distinct
 
 EARLIEST = "1066"
 YEARS_AHEAD = 20
@@ -18,7 +19,16 @@ _SLASHED = r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4}|\d{2})(?:[ T].*)?$"
 
 def parse_dates(text: pl.Series) -> tuple[pl.Series, dict[str, pl.Series], Issues]:
     """ISO dates, masks of refused values by issue code, and an issue where the order had to be guessed."""
-    slashed, noted = _parse_slashed(text)
+    few = distinct(text)
+    if few is None:
+        return _parse(text, pl.repeat(1, len(text), dtype=pl.UInt32, eager=True))
+    values, refused, noted = _parse(few.values, few.rows)
+    return values.gather(few.at), {code: mask.gather(few.at) for code, mask in refused.items()}, noted
+
+
+def _parse(text: pl.Series, rows: pl.Series) -> tuple[pl.Series, dict[str, pl.Series], Issues]:
+    """The same for texts each of which stands in so many rows."""
+    slashed, noted = _parse_slashed(text, rows)
     values = pl.select(
         pl.coalesce(_parse_iso(text), slashed, _parse_worded(text), _parse_partial(text), _parse_serial(text))
     ).to_series()
@@ -39,19 +49,18 @@ def _parse_iso(text: pl.Series) -> pl.Series:
     return _checked(parts.field("1"), parts.field("2"), parts.field("3"))
 
 
-def _parse_slashed(text: pl.Series) -> tuple[pl.Series, Issues]:
+def _parse_slashed(text: pl.Series, rows: pl.Series) -> tuple[pl.Series, Issues]:
     """07/05/2015: day first unless the column shows that months come first."""
     parts = text.str.extract_groups(_SLASHED).struct
     first, second, year = parts.field("1"), parts.field("2"), _full_year(parts.field("3"))
-    day_first = (first.cast(pl.Int32, strict=False) > 12).sum()
-    month_first = (second.cast(pl.Int32, strict=False) > 12).sum()
+    day_first = rows.filter(first.cast(pl.Int32, strict=False) > 12).sum()
+    month_first = rows.filter(second.cast(pl.Int32, strict=False) > 12).sum()
     noted: Issues = []
     if first.is_not_null().any() and (day_first == 0) == (month_first == 0):
         told = "shows both orders" if day_first else "shows neither order for certain"
         message = f"The column {told}; the day was taken to come first."
-        noted.append(
-            feed_issue("date-order-guessed", message, action=Action.KEPT, count=int(first.is_not_null().sum()))
-        )
+        count = int(rows.filter(first.is_not_null()).sum())
+        noted.append(feed_issue("date-order-guessed", message, action=Action.KEPT, count=count))
     if month_first > day_first:
         first, second = second, first
     return _checked(year, second, first), noted

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import requests
@@ -61,17 +61,34 @@ def fetch(
     address = ADAPTERS[feed.platform](feed, session)
     fetcher = _Fetcher(session, archive, settings, receipts)
     archived, response_name, media_type = fetcher.get(address.url, progress)
-    name = address.name if "." in address.name else response_name or address.name
-    with archived.path.open("rb") as opened:
-        head = opened.read(512)
-    beside = {
-        PurePosixPath(name).stem + ending: found
-        for ending in wanted_siblings(name, head)
-        if (found := fetcher.sibling(address.url, ending))
-    }
-    if beside:
-        return Fetched(archive.bundle({name: archived, **beside}), f"{name}.zip", "application/zip")
-    return Fetched(archived, name, media_type or address.media_type)
+    name = address.name if "." in address.name else response_name or address.name or urlsplit(address.url).netloc
+    return _whole(
+        Fetched(archived, name, media_type or address.media_type),
+        archive,
+        lambda ending: fetcher.sibling(address.url, ending),
+    )
+
+
+def keep_local(path: Path, archive: Archive) -> Fetched:
+    """A file of this machine in the archive, with the files beside it that it needs."""
+
+    def beside(ending: str) -> Archived | None:
+        found = next((p for p in (path.with_suffix(ending), path.with_suffix(ending.upper())) if p.is_file()), None)
+        return archive.keep_file(found) if found else None
+
+    return _whole(Fetched(archive.keep_file(path), path.name, None), archive, beside)
+
+
+def _whole(fetched: Fetched, archive: Archive, beside: Callable[[str], Archived | None]) -> Fetched:
+    """The resource, bundled with the siblings it has, where its format is kept in several files."""
+    with fetched.archived.path.open("rb") as opened:
+        wanted = wanted_siblings(fetched.name, opened.read(512))
+    stem = PurePosixPath(fetched.name).stem
+    found = {stem + ending: part for ending in wanted if (part := beside(ending))}
+    if not found:
+        return fetched
+    bundle = archive.bundle({fetched.name: fetched.archived, **found})
+    return Fetched(bundle, f"{fetched.name}.zip", "application/zip")
 
 
 @dataclass(frozen=True)
@@ -99,12 +116,16 @@ class _Fetcher:
 
     def sibling(self, url: str, ending: str) -> Archived | None:
         """The file beside `url` with another ending, first in the case of the main file's own; None if absent."""
-        bare, _, query = url.partition("?")
-        stem, _, own = bare.rpartition(".")
+        parts = urlsplit(url)
+        folder, _, name = parts.path.rpartition("/")
+        stem, dot, own = name.rpartition(".")
+        if not dot:
+            return None
         spellings = (ending.upper(), ending) if own.isupper() else (ending, ending.upper())
         for spelling in spellings:
             try:
-                return self.get(f"{stem}{spelling}" + (f"?{query}" if query else ""), lambda done, total: None)[0]
+                beside = parts._replace(path=f"{folder}/{stem}{spelling}").geturl()
+                return self.get(beside, lambda done, total: None)[0]
             except RunFailed:
                 continue
         return None

@@ -8,7 +8,22 @@ from datasets.licence import licences
 from datasets.vocabulary import Rung
 
 SHRINK_SHARE, SHRINK_ROWS = 0.2, 25
-OUTSIDE_SHARE = 0.5
+OUTSIDE_SHARE, OUTSIDE_M = 0.1, 500
+"""More than this share of features lying further than this outside the council is no edge effect."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a harvest would publish, as the gates look at it. `columns` are those the mapping reads, `file_columns` all
+    that the file has; `far_outside` is the share of features more than OUTSIDE_M from the council, None without a
+    boundary; `doubts` are what stages found and a person may accept, as issue code and sentence."""
+
+    features: int
+    rung: Rung
+    columns: tuple[str, ...]
+    file_columns: tuple[str, ...]
+    far_outside: float | None = None
+    doubts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -20,13 +35,12 @@ class LastPublish:
     columns: tuple[str, ...]
 
 
-def gate(
-    feed: Feed, last: LastPublish | None, *, features: int, rung: Rung, outside: float | None, columns: tuple[str, ...]
-) -> list[RunHeld]:
-    """Every gate that is shut; none when the harvest may be published. `columns` are those the mapping reads."""
-    shut = [*_licence(feed), *_usable(features), *_outside(outside)]
+def gate(feed: Feed, candidate: Candidate, last: LastPublish | None) -> list[RunHeld]:
+    """Every gate that is shut; none when the harvest may be published."""
+    shut = [*_licence(feed), *_usable(candidate.features), *_outside(candidate.far_outside)]
+    shut += [RunHeld(code, message) for code, message in candidate.doubts]
     if last is not None:
-        shut += [*_drift(last, columns), *_key(last, rung), *_shrunk(last, features)]
+        shut += [*_drift(last, candidate), *_key(last, candidate.rung), *_shrunk(last, candidate.features)]
     return shut
 
 
@@ -43,17 +57,20 @@ def _usable(features: int) -> list[RunHeld]:
     return [] if features else [RunHeld("E-NOTHING-USABLE", "Not one row of the file could be used.")]
 
 
-def _outside(outside: float | None) -> list[RunHeld]:
-    if outside is None or outside <= OUTSIDE_SHARE:
+def _outside(share: float | None) -> list[RunHeld]:
+    if share is None or share <= OUTSIDE_SHARE:
         return []
-    return [RunHeld("E-MOSTLY-OUTSIDE", f"{outside:.0%} of the features lie outside the council's boundary.")]
+    return [
+        RunHeld("E-MOSTLY-OUTSIDE", f"{share:.0%} of the features lie more than {OUTSIDE_M} m outside the council.")
+    ]
 
 
-def _drift(last: LastPublish, columns: tuple[str, ...]) -> list[RunHeld]:
-    gone = [column for column in last.columns if column not in columns]
+def _drift(last: LastPublish, candidate: Candidate) -> list[RunHeld]:
+    """A column that was used and is gone from the file; a mapping that changed for another reason is no drift."""
+    gone = [column for column in last.columns if column not in candidate.file_columns]
     if not gone:
         return []
-    new = [column for column in columns if column not in last.columns]
+    new = [column for column in candidate.columns if column not in last.columns]
     told = f" In their place the mapping would now use {', '.join(map(repr, new))}." if new else ""
     return [RunHeld("W-SCHEMA-DRIFT", f"Used last time and gone now: {', '.join(map(repr, gone))}.{told}")]
 

@@ -26,33 +26,47 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
     `last` is the rung of the last publish.
     """
     batch, issues = _without_repeats(batch, layer)
-    candidates = _candidates(batch, layer)
-    rung = next((r for r, keys in candidates.items() if r is last and _fault(keys) <= TOLERATED_AGAIN), None)
-    rung = rung or next((r for r, keys in candidates.items() if _fault(keys) <= TOLERATED), Rung.FINGERPRINT)
-    issues += _reference_issues(batch, rung)
-    keys = candidates.get(rung)
+    rung, keys = _choose(batch, layer, last)
+    unique = keys is not None and _fault(keys) == 0
+    if not (unique and rung is Rung.REFERENCE):
+        issues += _reference_issues(batch)
     if keys is None:
         keys = _fingerprint(batch)
         message = "No reference, number or name is unique."
         issues.append(feed_issue("weak-identity", message, action=Action.KEPT, count=len(keys)))
     elif keys.null_count():
         keys = pl.select(pl.coalesce(keys, _fingerprint(batch))).to_series()
-    return batch.with_columns(key=_counted(keys, batch, layer), rung=pl.lit(rung.value)), rung, issues
+    keys = keys if unique else _counted(keys, batch, layer)
+    return batch.with_columns(key=keys, rung=pl.lit(rung.value)), rung, issues
 
 
-def _candidates(batch: Batch, layer: Layer) -> dict[Rung, pl.Series]:
-    frame = batch.frame
-    found = {}
-    if "reference" in frame.columns:
-        found[Rung.REFERENCE] = _plain(frame["reference"])
-    if "uprn" in frame.columns:
-        found[Rung.NATIONAL] = frame["uprn"]
-    named = [_plain(frame[name]) for name in layer.natural_key if name in frame.columns]
-    if named:
-        joined = pl.concat_str([part.fill_null("") for part in named], separator="|")
-        name = pl.select(pl.when(joined.str.strip_chars("|") != "").then(joined)).to_series()
-        found[Rung.NATURAL] = name if _fault(name) <= TOLERATED else name + "@" + _cell(batch)
-    return found
+def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Series | None]:
+    """The first rung that tells the rows apart, with its keys; costly ones are made only if it comes to them."""
+    ladder = {Rung.REFERENCE: _by_reference, Rung.NATIONAL: _by_number, Rung.NATURAL: _by_natural_key}
+    tried = [(last, TOLERATED_AGAIN)] if last in ladder else []
+    for rung, tolerated in (*tried, *((rung, TOLERATED) for rung in ladder)):
+        keys = ladder[rung](batch, layer)
+        if keys is not None and _fault(keys) <= tolerated:
+            return rung, keys
+    return Rung.FINGERPRINT, None
+
+
+def _by_reference(batch: Batch, layer: Layer) -> pl.Series | None:
+    return _plain(batch.frame["reference"]) if "reference" in batch.frame.columns else None
+
+
+def _by_number(batch: Batch, layer: Layer) -> pl.Series | None:
+    return batch.frame["uprn"] if "uprn" in batch.frame.columns else None
+
+
+def _by_natural_key(batch: Batch, layer: Layer) -> pl.Series | None:
+    """The layer's natural key; where it repeats, with the place as well."""
+    named = [_plain(batch.frame[name]) for name in layer.natural_key if name in batch.frame.columns]
+    if not named:
+        return None
+    joined = pl.concat_str([part.fill_null("") for part in named], separator="|")
+    name = pl.select(pl.when(joined.str.strip_chars("|") != "").then(joined)).to_series()
+    return name if _fault(name) <= TOLERATED else name + "@" + _cell(batch)
 
 
 def _plain(values: pl.Series) -> pl.Series:
@@ -109,7 +123,7 @@ def _without_repeats(batch: Batch, layer: Layer) -> tuple[Batch, Issues]:
     names = [name for name in layer.natural_key if name in batch.frame.columns]
     if not names or batch.frame.is_empty():
         return batch, []
-    likely = batch.frame.select(_content(batch)).is_duplicated()
+    likely = _alike(batch)
     if not likely.any():
         return batch, []
     prints = pl.Series([None] * len(likely), dtype=pl.String)
@@ -123,7 +137,17 @@ def _without_repeats(batch: Batch, layer: Layer) -> tuple[Batch, Issues]:
     return batch.keep(~repeat), [issue]
 
 
-def _reference_issues(batch: Batch, rung: Rung) -> Issues:
+def _alike(batch: Batch) -> pl.Series:
+    """Which rows have the same values as another. Rows with different references cannot, and that is quick to see."""
+    some = batch.frame[ROW_NO].is_not_null()
+    if "reference" in batch.frame.columns:
+        some = batch.frame["reference"].is_duplicated()
+    if not some.any():
+        return some
+    return some.scatter(some.arg_true(), batch.frame.filter(some).select(_content(batch)).is_duplicated())
+
+
+def _reference_issues(batch: Batch) -> Issues:
     """What is wrong with the reference column, where there is one."""
     if "reference" not in batch.frame.columns or batch.frame["reference"].null_count() == batch.frame.height:
         return []

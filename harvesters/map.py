@@ -46,20 +46,23 @@ def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
 
 
 def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
-    """RunHeld unless each thing the layer cannot do without is surely mapped, and the file seems to be of the layer."""
-    _check_layer_name(layer, opened)
+    """RunHeld unless each thing the layer cannot do without is surely mapped."""
     for group in layer.needs:
         found = [mapped for name in group if (mapped := mapping.find(name))]
         names = " or ".join(layer.fields[name].title.lower() for name in group)
         if not found:
             columns = ", ".join(opened.columns[:12])
-            raise RunHeld("E-FIELD-MISSING", f"No column gives the {names}. The file's columns are: {columns}.")
+            raise RunHeld(
+                "E-FIELD-MISSING",
+                f"No column gives the {names}. The file's columns are: {columns}. If one of them does, state it "
+                f"with --map {group[0]}=COLUMN.",
+            )
         likely = max(found, key=lambda mapped: mapped.confidence)
         if likely.confidence < SURE:
             raise RunHeld(
                 "E-MAPPING-UNSURE",
                 f"Column {likely.rule.sources[0]!r} may be the {names}, but that is only {likely.confidence:.0%} sure; "
-                "state it in the feed's mapping.",
+                f"state it with --map {likely.field}=COLUMN.",
             )
     if mapping.location is None:
         raise RunHeld("no location", "The file has no coordinates, and no postcodes that the gazetteer knows.")
@@ -68,15 +71,13 @@ def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
         raise RunHeld("E-MAPPING-UNSURE", f"It is not sure that {columns} are the coordinates; state it in the feed.")
 
 
-def _check_layer_name(layer: Layer, opened: Opened) -> None:
-    """A service that answers with its flood zones to a question for conservation areas says so in the layer's name."""
+def other_layer(layer: Layer, opened: Opened) -> str | None:
+    """Says so when the file's own layer has the name of another: a service may answer with its flood zones."""
     name = re.sub(r"[^a-z0-9]+", " ", (opened.layer_name or "").lower())
     other = next((word for word in layer.other_layers if re.search(rf"\b{re.escape(word)}", name)), None)
-    if other and not any(re.search(rf"\b{re.escape(word)}\b", name) for word in layer.keywords):
-        raise RunHeld(
-            "E-WRONG-LAYER",
-            f"The file's own layer is called {opened.layer_name!r}, which is not {layer.title.lower()}.",
-        )
+    if not other or any(re.search(rf"\b{re.escape(word)}\b", name) for word in layer.keywords):
+        return None
+    return f"The file's own layer is called {opened.layer_name!r}, which is not {layer.title.lower()}."
 
 
 def _check_stated_columns(feed: Feed, opened: Opened) -> None:
@@ -115,7 +116,8 @@ def _convert(rule: FieldRule, records: pl.DataFrame) -> pl.Series:
         case Converter.HTML_TEXT:
             return sources[0].str.replace_all(r"<[^>]*>", " ").map_elements(html.unescape, return_dtype=pl.String)
         case Converter.PENCE:
-            return (sources[0].cast(pl.Float64, strict=False) / 100).cast(pl.String)
+            # As pence, which the type stage reads as money, and refuses where it is none.
+            return sources[0].str.replace(r"^\s*(\d+(?:\.\d+)?)\s*$", "${1}p")
         case Converter.PRESENT:
             return sources[0].is_not_null().cast(pl.String)
         case Converter.CONTAINS:

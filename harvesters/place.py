@@ -40,6 +40,7 @@ class Placement:
     crs: str
     how: str
     outside_share: float | None
+    one_place: str | None = None
 
 
 def place(
@@ -57,7 +58,6 @@ def place(
     """
     places = gather_places(batch, opened, location, alternatives, kind, surroundings)
     shapes, issues = _shaped(batch, places, kind)
-    _refuse_one_place(places)
     kept = places.ok
     metres = metres_outside(shapes[kept], surroundings.boundary)
     placed = batch if kept.all() else batch.keep(pl.Series(kept))
@@ -69,7 +69,7 @@ def place(
     )
     issues = places.issues + issues + _dropped(batch, opened, location, places) + _outside_issues(placed, metres)
     share = float(np.isfinite(metres).mean()) if surroundings.boundary is not None and len(metres) else None
-    return placed, Placement(places.crs, places.how, share), issues
+    return placed, Placement(places.crs, places.how, share, _one_place(places)), issues
 
 
 def _shaped(batch: Batch, places: Resolved, kind: GeometryKind) -> tuple[Geometries, Issues]:
@@ -105,18 +105,19 @@ def _fit_shapes(batch: Batch, places: Resolved, shapes: Geometries, rows: Rows, 
     return issues
 
 
-def _refuse_one_place(places: Resolved) -> None:
-    """Holds a feed most of whose rows were given one and the same place, such as the town hall's. What more than
-    half of the rows share is the median; rows at a postcode's middle may well share it."""
+def _one_place(places: Resolved) -> str | None:
+    """Says so when most rows were given one and the same place, such as the town hall's. What more than half of the
+    rows share is the median; rows at a postcode's middle may well share it."""
     given = places.ok & (places.by != PLACED_BY.index("postcode"))
     lon, lat = places.lon[given], places.lat[given]
     if len(lon) < _SAME_PLACE_ROWS:
-        return
+        return None
     middle = np.median(lon), np.median(lat)
     same = int(((lon == middle[0]) & (lat == middle[1])).sum())
-    if same > len(lon) / 2:
-        where = f"longitude {middle[0]:.5f}, latitude {middle[1]:.5f}"
-        raise RunHeld("same place", f"{same} of {len(lon)} rows are at one and the same place ({where}).")
+    if same <= len(lon) / 2:
+        return None
+    where = f"longitude {middle[0]:.5f}, latitude {middle[1]:.5f}"
+    return f"{same} of {len(lon)} rows are at one and the same place ({where})."
 
 
 def _dropped(batch: Batch, opened: Opened, location: Location, places: Resolved) -> Issues:

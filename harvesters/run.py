@@ -23,15 +23,15 @@ from datasets.issues import Issues, all_issues, issue_codes
 from datasets.layer import Layer, find_layer
 from datasets.settings import Settings
 from datasets.store import boundaries, places, runs
-from datasets.store.layer_tables import definition_hash
 from datasets.store.publish import Diff, Slice, end_missing, publish
-from datasets.vocabulary import Action, Outcome, Rung
+from datasets.vocabulary import Action, Outcome
 from harvesters.archive import Archive
 from harvesters.batch import Batch, Opened
-from harvesters.fetch import Fetched, Receipt, fetch
-from harvesters.gate import LastPublish, gate
+from harvesters.fetch import Fetched, Receipt, fetch, keep_local
+from harvesters.formats.counts import is_whole
+from harvesters.gate import OUTSIDE_M, Candidate, LastPublish, gate
 from harvesters.key import key
-from harvesters.map import apply, check_is_sure, propose
+from harvesters.map import apply, check_is_sure, other_layer, propose
 from harvesters.mapping import Mapping
 from harvesters.open import open_resource
 from harvesters.place import Placement, place
@@ -75,8 +75,8 @@ class Harmonised:
 
     batch: Batch
     mapping: Mapping
-    rung: Rung
-    placement: Placement
+    candidate: Candidate
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, a
         record.values |= _counted(diff)
     except RunStopped as stopped:
         outcome, code, message = _stop_outcome(stopped), stopped.code, str(stopped)
+        if accept and outcome is Outcome.HELD:
+            message += " This cannot be accepted; it has to be mended."
     except CitywideError as error:
         outcome, code, message = Outcome.FAILED, "E-FAULT", str(error)
     except (Exception, KeyboardInterrupt) as error:
@@ -124,7 +126,7 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
     try:
         fetched = _fetch(feed, tools, record, tell, path)
         harmonised = _harmonise(fetched, feed, tools, record, tell)
-        shut = _gates(feed, harmonised, None)
+        shut = gate(feed, harmonised.candidate, _last_publish(feed, tools))
         message = f"{harmonised.batch.frame.height:,} features would be published."
         if shut:
             outcome, code, message = Outcome.HELD, shut[0].code, " ".join(str(held) for held in shut)
@@ -145,11 +147,13 @@ def _harvest(
     fetched = _fetch(feed, tools, record, tell, path)
     sha256 = fetched.archived.sha256
     runs.keep_resource(engine, sha256, fetched.archived.size, fetched.name, fetched.media_type)
-    record.values["rules_hash"] = _rules_hash(feed, layer, engine)
+    record.values["rules_hash"] = _rules_hash(feed, layer, tools.city, engine)
     last = runs.last_good_run(engine, feed.id)
     if last and (last.resource_sha256, last.rules_hash) == (sha256, record.values["rules_hash"]):
         record.values |= last.reading
-        diff = end_missing(engine, layer, feed.id, run_id, datetime.now(UTC))
+        diff = Diff()
+        if last.reading["complete"]:
+            diff = end_missing(engine, layer, feed.id, run_id, datetime.now(UTC))
         outcome = Outcome.PUBLISHED if diff.total else Outcome.UNCHANGED
         return outcome, "The bytes are the same as last time." + _told(diff), diff
     harmonised = _harmonise(fetched, feed, tools, record, tell)
@@ -157,7 +161,7 @@ def _harvest(
     batch = harmonised.batch
     assert batch.geometry is not None
     tell("publish", 0, batch.frame.height)
-    new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id)
+    new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id, harmonised.complete)
     diff = publish(engine, layer, new, datetime.now(UTC))
     tell("publish", batch.frame.height, batch.frame.height)
     return Outcome.PUBLISHED, f"{batch.frame.height:,} features." + _told(diff), diff
@@ -165,14 +169,13 @@ def _harvest(
 
 def _fetch(feed: Feed, tools: Tools, record: Record, tell: Tell, path: Path | None) -> Fetched:
     if path is not None:
-        fetched = Fetched(tools.archive.keep_file(path), path.name, None)
+        fetched = keep_local(path, tools.archive)
     else:
         fetched = fetch(
             feed, tools.session, tools.archive, tools.settings, record.receipts,
             lambda done, total: tell("fetch", done, total),
         )  # fmt: skip
     record.values["resource_sha256"] = fetched.archived.sha256
-    record.values["complete"] = True
     return fetched
 
 
@@ -202,7 +205,15 @@ def _harmonise(fetched: Fetched, feed: Feed, tools: Tools, record: Record, tell:
     record.issues += issues
     record.values |= {"rung": rung.value, "features": batch.frame.height}
     _check_no_row_vanished(opened, batch, record)
-    return Harmonised(batch, mapping, rung, placement)
+    candidate = Candidate(
+        features=batch.frame.height,
+        rung=rung,
+        columns=_columns_read(mapping.document()),
+        file_columns=tuple(opened.columns),
+        far_outside=_far_outside(batch, placement),
+        doubts=_doubts(layer, opened, placement),
+    )
+    return Harmonised(batch, mapping, candidate, is_whole(opened.issues))
 
 
 def _open(fetched: Fetched, feed: Feed, tools: Tools, record: Record, tell: Tell) -> Opened:
@@ -224,6 +235,7 @@ def _open(fetched: Fetched, feed: Feed, tools: Tools, record: Record, tell: Tell
         "encoding": opened.encoding,
         "columns": opened.columns,
         "rows_read": opened.rows_read,
+        "complete": is_whole(opened.issues),
     }
     return opened
 
@@ -237,27 +249,23 @@ def _surroundings(feed: Feed, tools: Tools) -> Surroundings:
     )
 
 
-def _gates(feed: Feed, harmonised: Harmonised, last: LastPublish | None) -> list[RunHeld]:
-    return gate(
-        feed,
-        last,
-        features=harmonised.batch.frame.height,
-        rung=harmonised.rung,
-        outside=harmonised.placement.outside_share,
-        columns=_columns_read(harmonised.mapping.document()),
-    )
+def _far_outside(batch: Batch, placement: Placement) -> float | None:
+    if placement.outside_share is None:
+        return None
+    return float((batch.frame["outside_m"] > OUTSIDE_M).fill_null(False).mean() or 0)  # type: ignore[arg-type]
+
+
+def _doubts(layer: Layer, opened: Opened, placement: Placement) -> tuple[tuple[str, str], ...]:
+    found = (("E-WRONG-LAYER", other_layer(layer, opened)), ("same place", placement.one_place))
+    return tuple((code, message) for code, message in found if message)
 
 
 def _open_gates(feed: Feed, harmonised: Harmonised, tools: Tools, run_id: int, sha256: str, accept: str | None) -> None:
     """RunHeld for the first gate that is shut and that nobody has opened for these bytes."""
-    good = runs.last_good_run(tools.engine, feed.id)
-    last = None
-    if good is not None:
-        live = runs.live_features(tools.engine, find_layer(feed.layer), feed.id)
-        last = LastPublish(live, good.rung, _columns_read(good.reading["mapping"]))
+    last = _last_publish(feed, tools)
     shut = [
         held
-        for held in _gates(feed, harmonised, last)
+        for held in gate(feed, harmonised.candidate, last)
         if not runs.is_accepted(tools.engine, feed.id, held.code, sha256)
     ]
     if accept:
@@ -266,6 +274,14 @@ def _open_gates(feed: Feed, harmonised: Harmonised, tools: Tools, run_id: int, s
         shut = []
     if shut:
         raise RunHeld(shut[0].code, " ".join(str(held) for held in shut))
+
+
+def _last_publish(feed: Feed, tools: Tools) -> LastPublish | None:
+    good = runs.last_good_run(tools.engine, feed.id)
+    if good is None:
+        return None
+    live = runs.live_features(tools.engine, find_layer(feed.layer), feed.id)
+    return LastPublish(live, good.rung, _columns_read(good.reading["mapping"]))
 
 
 def _columns_read(mapping: dict[str, Any]) -> tuple[str, ...]:
@@ -278,7 +294,7 @@ def _check_no_row_vanished(opened: Opened, batch: Batch, record: Record) -> None
     """Rows read = features + rows left out with a stated reason."""
     issues = all_issues(record.issues).filter(pl.col("action") == Action.DROPPED.value)
     rows = issues.filter(pl.col("row_no").is_not_null())["row_no"].n_unique()
-    counted = issues.filter(pl.col("row_no").is_null() & (pl.col("code") == "blank row"))["count"].sum()
+    counted = issues.filter(pl.col("row_no").is_null() & pl.col("field").is_null())["count"].sum()
     if opened.rows_read != batch.frame.height + rows + counted:
         raise RuntimeError(
             f"{opened.rows_read} rows were read, {batch.frame.height} are features and {rows + counted} were left out"
@@ -321,11 +337,11 @@ def _fault(error: BaseException) -> str:
     return f"{issue_codes()['E-FAULT'].title} ({type(error).__name__}); the last good data stays up."
 
 
-def _rules_hash(feed: Feed, layer: Layer, engine: Engine) -> str:
-    """Changes whenever the same bytes could come out differently: code, definition, mapping, boundaries, places."""
-    stated = _reading_rules(feed)
+def _rules_hash(feed: Feed, layer: Layer, city: City, engine: Engine) -> str:
+    """Changes whenever the same bytes could come out differently, for whatever reason."""
     loads = f"{boundaries.boundaries_revision(engine)}/{places.places_revision(engine)}"
-    return hashlib.sha256("|".join((_code_hash(), definition_hash(layer), stated, loads)).encode()).hexdigest()[:32]
+    rules = (_code_hash(), layer.digest, _reading_rules(feed), city.model_dump_json(), loads)
+    return hashlib.sha256("|".join(rules).encode()).hexdigest()[:32]
 
 
 def _reading_rules(feed: Feed) -> str:
@@ -336,7 +352,11 @@ def _reading_rules(feed: Feed) -> str:
 
 @cache
 def _code_hash() -> str:
+    """The code that reads bytes: this room without the demo city, and what the kernel lends it."""
+    here = Path(__file__).parent
+    kernel = here.parent / "datasets"
+    paths = [path for path in here.rglob("*.py") if "demo" not in path.relative_to(here).parts]
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted([*paths, kernel / "crs.py", kernel / "licences.toml"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -10,6 +10,7 @@ from datasets.layer import Layer, LayerField
 from datasets.vocabulary import Action, FieldType
 from harvesters.batch import ROW_NO, Batch
 from harvesters.dates import parse_dates
+from harvesters.distinct import distinct
 
 NULL_WORDS = (
     "na",
@@ -94,8 +95,22 @@ def _value_issues(name: str, source: pl.Series, parsed: Parsed, rows: pl.Series)
 
 
 def _parse(field: LayerField, source: pl.Series) -> Parsed:
+    """Dates and UPRNs are judged by the column as a whole; of all others each distinct value is parsed once."""
+    if field.type not in (FieldType.DATE, FieldType.UPRN) and (few := distinct(source)):
+        return _spread(_parse_each(field, few.values), few.at)
+    return _parse_each(field, source)
+
+
+def _parse_each(field: LayerField, source: pl.Series) -> Parsed:
     text = _without_null_words(source)
     return _PARSERS.get(field.type, _parse_text)(field, text)
+
+
+def _spread(parsed: Parsed, at: pl.Series) -> Parsed:
+    """What was found for distinct values, for every row."""
+    refused = {code: mask.gather(at) for code, mask in parsed.refused.items()}
+    tidied = None if parsed.tidied is None else parsed.tidied.gather(at)
+    return Parsed(parsed.values.gather(at), refused, tidied, parsed.noted)
 
 
 def _without_null_words(source: pl.Series) -> pl.Series:

@@ -7,6 +7,8 @@ _SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "statement_timeout": f"{SECONDS}s",
+    # A first load keeps an empty layer's table to itself; better to say so than to keep a connection waiting.
+    "lock_timeout": "1s",
     "default_transaction_read_only": "on",
     # Our statements decide their own plans; planning each anew would cost more than most of them take.
     "plan_cache_mode": "force_generic_plan",

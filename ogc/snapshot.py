@@ -13,16 +13,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from datasets.city import City, Extent
-from datasets.layer import Layer, layers
+from datasets.layer import Layer
 from datasets.licence import Licence, licences
 
 _LAYERS = """
-SELECT layer.id, layer.title, layer.definition_hash, layer.revision, layer.features, layer.extent, layer.published_at,
+SELECT layer.id, layer.title, layer.definition_hash, layer.definition, layer.revision, layer.features, layer.extent,
+       layer.published_at,
        coalesce(array_agg(DISTINCT feed.licence) FILTER (WHERE feed.id IS NOT NULL), '{}') AS licences,
        coalesce(array_agg(DISTINCT feed.attribution) FILTER (WHERE feed.attribution <> ''), '{}') AS attributions,
        md5(coalesce(string_agg(concat_ws('|', feed.id, feed.url, feed.licence, feed.attribution, council.gss,
            council.name), '|' ORDER BY feed.id), '')) AS feeds
-FROM citywide.layer LEFT JOIN citywide.feed ON feed.layer = layer.id AND feed.removed_at IS NULL
+FROM citywide.layer LEFT JOIN citywide.feed ON feed.layer = layer.id AND (feed.removed_at IS NULL
+         OR EXISTS (SELECT FROM citywide.run WHERE run.feed = feed.id AND run.outcome = 'published'))
      LEFT JOIN citywide.council ON council.gss = feed.council
 GROUP BY layer.id ORDER BY layer.id
 """
@@ -52,11 +54,11 @@ class Snapshot:
 
 
 async def read_snapshot(connection: AsyncConnection[object], city: City) -> Snapshot:
-    """The snapshot of now. A layer whose definition this program does not know is left out."""
+    """The snapshot of now. Layers are served as the database was migrated to, whatever their files say by now."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_LAYERS)
         rows = await cursor.fetchall()
-    collections = {row["id"]: _collection(row, city) for row in rows if row["id"] in layers()}
+    collections = {row["id"]: _collection(row, city) for row in rows}
     return Snapshot(city, collections, _digest(*(collection.version for collection in collections.values())))
 
 
@@ -66,7 +68,7 @@ def _collection(row: DictRow, city: City) -> Collection:
     words = [*row["attributions"], *(licence.attribution for _, licence in own if licence.attribution)]
     seen = (row["id"], row["title"], row["definition_hash"], row["revision"], row["features"], row["published_at"])
     return Collection(
-        layer=layers()[row["id"]],
+        layer=Layer.model_validate(row["definition"]),
         title=row["title"],
         extent=_extent(row["extent"]) or city.extent,
         features=row["features"],

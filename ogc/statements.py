@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.types import UserDefinedType
 
-from datasets.layer import Layer, find_layer
+from datasets.layer import Layer
 from datasets.licence import licences
 from datasets.store import tables
 from datasets.store.layer_tables import change, layer_table
@@ -100,12 +100,12 @@ def items_statement(layer: Layer, query: ItemsQuery, *, dense: bool = False) -> 
         values["begin"] = interval.begin.isoformat()
     if interval is not None and interval.end:
         values["end"] = interval.end.isoformat()
-    return _items_sql(layer.id, shape), values
+    return _items_sql(layer, shape), values
 
 
 def item_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, object]]:
     """SQL and values for one feature's JSON; no row when the layer does not hold it."""
-    return _item_sql(layer.id), {"feature_id": feature_id, "attributions": _attributions()}
+    return _item_sql(layer), {"feature_id": feature_id, "attributions": _attributions()}
 
 
 def ending_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, object]]:
@@ -114,8 +114,7 @@ def ending_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, obje
 
 
 @lru_cache(maxsize=2000)
-def _items_sql(layer_id: str, shape: Shape) -> str:
-    layer = find_layer(layer_id)
+def _items_sql(layer: Layer, shape: Shape) -> str:
     table = layer_table(layer).alias("found")
     filters = [*_in_force(table, shape), *_equal(layer, table, shape)]
     boxes = [_meets(layer, table, number) for number in range(shape.boxes)]
@@ -161,8 +160,7 @@ def _page_as_json(layer: Layer, places: Rows, fid: ColumnElement[int], total: Co
 
 
 @lru_cache(maxsize=200)
-def _item_sql(layer_id: str) -> str:
-    layer = find_layer(layer_id)
+def _item_sql(layer: Layer) -> str:
     table = layer_table(layer).alias("t")
     wanted = table.c.feature_id == bindparam("feature_id", type_=Text)
     return _text(select(_feature(layer, table)).select_from(_with_sources(table, table)).where(wanted))

@@ -34,10 +34,12 @@ app.add_typer(loads.places, name="places")
 @app.callback()
 def start(debug: Annotated[bool, typer.Option("--debug", help="Log what happens, with tracebacks.")] = False) -> None:
     """Borough data in, one citywide feed out."""
-    level = logging.DEBUG if debug else logging.ERROR
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for name in ("citywide", "harvesters", "datasets", "portal", "ogc"):
-        logging.getLogger(name).setLevel(level)
+    # Its warnings of each try come before our own line, which says the same in one sentence.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name in ("citywide", "harvesters", "datasets"):
+        # A run that breaks is told in a line of its own; its traceback is for who asks.
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
 
 def main() -> None:

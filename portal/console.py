@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
-from typer.exceptions import TyperException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typer.exceptions import TyperException
 
 from datasets.city import read_city
 from datasets.errors import CitywideError
 from datasets.settings import Settings, read_settings
 from datasets.store.embedded import database
 from datasets.store.engine import connect
-from datasets.store.migrate import is_current, migrate
+from datasets.store.migrate import check_city, is_current, migrate
 from harvesters.run import Tell, Tools
 from harvesters.session import Session
 
@@ -62,6 +62,7 @@ def opened(*, setting_up: bool = False) -> Iterator[Tools]:
     city = read_city(settings)
     with database(settings) as url:
         engine = connect(url)
+        check_city(engine, city)
         if setting_up or settings.database_url is None:
             migrate(engine, city)
         elif not is_current(engine):

@@ -70,7 +70,10 @@ class FeedStanding:
     changed_at: datetime | None
 
     def state(self, now: datetime) -> CouncilState:
-        """How the feed stands at `now`. It is stale when twice its cadence has gone by without a good check."""
+        """How the feed stands at `now`. It is stale when twice its cadence has gone by without a good check, and
+        when it is no longer harvested, although what it gave is still served."""
+        if self.removed_at is not None:
+            return CouncilState.STALE
         if self.outcome is None:
             return CouncilState.WAITING
         if self.outcome in (Outcome.HELD, Outcome.FAILED):
@@ -162,7 +165,7 @@ def coverage(
     layer: str | None = None,
 ) -> list[Standing]:
     """Every council in every layer, by layer and then by council's name; narrowed to one of either where given."""
-    feeds = [feed for feed in feed_standings(connection, council=council, layer=layer) if feed.removed_at is None]
+    feeds = [f for f in feed_standings(connection, council=council, layer=layer) if not f.removed_at or f.good_at]
     councils = [name for name in council_names(connection) if council in (None, name.gss)]
     standings = []
     for layer_id in layers if layer is None else (layer,):

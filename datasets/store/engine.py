@@ -9,7 +9,7 @@ from datasets.errors import DatabaseError
 _OPTIONS = "-c jit=off -c timezone=UTC"
 
 # A page that waits longer than this has lost its reader; better to say so than to queue behind it.
-_PAGE_OPTIONS = f"{_OPTIONS} -c statement_timeout=15000"
+_PAGE_OPTIONS = f"{_OPTIONS} -c statement_timeout=15000 -c lock_timeout=1000"
 _POOL_SECONDS = 5
 
 

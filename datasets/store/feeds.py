@@ -36,6 +36,14 @@ def save_feed(engine: Engine, feed: Feed) -> None:
         )
 
 
+def add_feed(engine: Engine, feed: Feed) -> None:
+    """Adds a feed that does not stand yet; CitywideError when one of its id does."""
+    with engine.connect() as connection:
+        if _document(connection, feed.id) is not None:
+            raise CitywideError(f"There is a feed {feed.id!r} already; give this one another --id, or say --replace.")
+    save_feed(engine, feed)
+
+
 def list_feeds(engine: Engine, *, layer: str | None = None, council: str | None = None) -> list[Feed]:
     """The feeds that are not removed, in the order of their ids."""
     query = select(table.c.document).where(table.c.removed_at.is_(None)).order_by(table.c.id)

@@ -1,7 +1,7 @@
 """The typed table of each layer, made from its definition. The only place that issues DDL in schema `layers`."""
 
-import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from geoalchemy2 import Geometry
@@ -74,13 +74,12 @@ def sql_type(field: LayerField) -> TypeEngine[Any]:
     return _SQL_TYPES.get(field.type, Text())
 
 
+@lru_cache(maxsize=200)
 def layer_table(layer: Layer) -> Table:
     """The layer's table: provenance first, then its fields, then the geometry in WGS 84."""
-    if f"{SCHEMA}.{layer.table}" in metadata.tables:
-        return metadata.tables[f"{SCHEMA}.{layer.table}"]
     return Table(
         layer.table,
-        metadata,
+        MetaData(schema=SCHEMA),
         Column("fid", BigInteger, server_default=FID.next_value(), primary_key=True),
         Column("feature_id", Text, nullable=False),
         Column("council", Text, nullable=False),
@@ -103,11 +102,6 @@ def layer_table(layer: Layer) -> Table:
         Index(f"{layer.table}_council_idx", "council", "fid"),
         Index(f"{layer.table}_geom_idx", "geom", postgresql_using="gist"),
     )
-
-
-def definition_hash(layer: Layer) -> str:
-    """Changes whenever anything in the definition does."""
-    return hashlib.sha256(layer.model_dump_json().encode()).hexdigest()[:16]
 
 
 def make_layer_tables(connection: Connection, layers: Mapping[str, Layer]) -> None:
@@ -139,6 +133,10 @@ def _add_new_columns(connection: Connection, table: Table) -> None:
 
 
 def _record_layer(connection: Connection, layer: Layer) -> None:
-    row = {"title": layer.title, "definition_hash": definition_hash(layer)}
+    row = {
+        "title": layer.title,
+        "definition_hash": layer.digest,
+        "definition": layer.model_dump(mode="json"),
+    }
     statement = insert(tables.layer).values(id=layer.id, **row)
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))

@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ProgrammingError
 
 from datasets.city import City
+from datasets.errors import DatabaseError
 from datasets.layer import layers
 from datasets.store import tables
-from datasets.store.layer_tables import definition_hash, make_layer_tables
+from datasets.store.layer_tables import make_layer_tables
 from datasets.store.publish import CHANNEL
 
 _LOCK = 0x43495459
@@ -28,6 +29,7 @@ def migrate(engine: Engine, city: City) -> None:
             connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {tables.SCHEMA}"))
         _upgrade(connection)
+        _record_city(connection, city)
         _record_councils(connection, city)
         make_layer_tables(connection, layers())
         connection.execute(select(func.pg_notify(CHANNEL, "")))
@@ -36,12 +38,13 @@ def migrate(engine: Engine, city: City) -> None:
 def is_current(engine: Engine) -> bool:
     """Whether the database has every migration and every layer as it is defined now."""
     head = ScriptDirectory.from_config(_configuration()).get_current_head()
-    wanted = {layer.id: definition_hash(layer) for layer in layers().values()}
+    wanted = {layer.id: layer.digest for layer in layers().values()}
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table_schema": tables.SCHEMA})
             found = connection.execute(select(tables.layer.c.id, tables.layer.c.definition_hash))
-            return context.get_current_revision() == head and dict(found.tuples().all()).items() >= wanted.items()
+            made = {row.id: row.definition_hash for row in found}
+            return context.get_current_revision() == head and made.items() >= wanted.items()
     except ProgrammingError:
         return False
 
@@ -57,6 +60,29 @@ def _configuration() -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def check_city(engine: Engine, city: City) -> None:
+    """DatabaseError when the database serves another city: its features would be mixed with this one's."""
+    try:
+        with engine.connect() as connection:
+            _refuse_other_city(connection, city)
+    except ProgrammingError:
+        return
+
+
+def _refuse_other_city(connection: Connection, city: City) -> None:
+    title = connection.scalar(select(tables.city.c.title).where(tables.city.c.title != city.title))
+    if title is not None:
+        raise DatabaseError(
+            f"This database serves {title}, not {city.title}; give {city.title} a database of its own with "
+            "CITYWIDE_HOME or CITYWIDE_DATABASE_URL."
+        )
+
+
+def _record_city(connection: Connection, city: City) -> None:
+    _refuse_other_city(connection, city)
+    connection.execute(insert(tables.city).values(id=city.title, title=city.title).on_conflict_do_nothing())
 
 
 def _record_councils(connection: Connection, city: City) -> None:

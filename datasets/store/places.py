@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, func, select, text
 
+from datasets.city import City
 from datasets.crs import bng_to_wgs84
 from datasets.errors import RegisterError
+from datasets.store import tables
 from datasets.store.loads import count_load, load_revision
 
 SUBJECT = "places"
@@ -57,6 +59,15 @@ def find_postcodes(engine: Engine, codes: pl.Series) -> pl.DataFrame:
     return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
+def count_places(engine: Engine, city: City) -> int:
+    """How many loaded places lie within the city's extent."""
+    west, south, east, north = city.extent
+    place = tables.place
+    inside = (place.c.lon.between(west, east), place.c.lat.between(south, north))
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).where(*inside)).scalar_one())
+
+
 def places_revision(engine: Engine) -> int:
     """How often places were loaded; 0 before the first time."""
     return load_revision(engine, SUBJECT)
@@ -86,7 +97,9 @@ def _read_text(path: Path) -> pl.DataFrame:
         )
     except (PolarsError, OSError) as error:
         reason = str(error).splitlines()[0] if path.exists() else "there is no such file"
-        raise RegisterError(f"{path.name}: the places cannot be read: {reason}.") from None
+        raise RegisterError(
+            f"{path.name} is no CSV of postcodes with lon and lat or easting and northing: {reason}."
+        ) from None
     known = dict(zip(table.columns, _CODE_POINT_OPEN, strict=False)) if headless else {}
     return table.rename(known)
 

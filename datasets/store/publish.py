@@ -16,21 +16,20 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from datasets.layer import Layer
-from datasets.store.compare import HELD, Changes, compare
+from datasets.store.compare import HELD, compare, leaving
 from datasets.store.layer_tables import SCHEMA
 from datasets.store.rows import (
-    along_hilbert_curve,
+    PORTION,
+    FeatureLines,
     as_lines,
-    content_hashes,
     copy_into,
-    hexadecimal,
+    joined,
     mint_ids,
     read_rows,
 )
 
 END_AFTER = timedelta(days=7)
 """A feature ends when it is missing from two complete fetches that lie at least this far apart."""
-COPY_ROWS = 50_000
 BULK_ROWS = 20_000
 CHANNEL = "citywide_layer"
 """Notified with the layer's id after each publish."""
@@ -90,9 +89,13 @@ class _Publisher:
         self.cursor = psycopg.ClientCursor(connection)
         self.layer = layer
         self.new = new
-        self.table = sql.Identifier(SCHEMA, layer.table)
         self.content = ["rung", *layer.fields, "placed", "outside_m"]
-        self.lines = as_lines(new.frame.select(self.content)) if new.frame.height else pl.Series(dtype=pl.String)
+        columns = [sql.Identifier(name) for name in (*self.content, "row_no", "content_hash", "geom")]
+        self.names: dict[str, sql.Composable] = {
+            "table": sql.Identifier(SCHEMA, layer.table),
+            "columns": sql.SQL(", ").join(columns),
+            "staged_columns": sql.SQL(", ").join(sql.SQL("s.{}").format(column) for column in columns),
+        }
         self.revision = 0
         self.values: dict[str, object] = {
             "layer": layer.id,
@@ -106,12 +109,13 @@ class _Publisher:
 
     def run(self) -> Diff:
         revision = self._begin()
-        new = self.new
-        changes = compare(self._held(), new.frame["key"], self._hashes, complete=new.complete)
+        lines = FeatureLines(self.new.frame, self.new.geometry, self.content)
+        changes = compare(self._held(), lines.keys, lines.hashes, complete=self.new.complete)
         if not changes.total:
             return Diff(revision=revision)
-        ended, missing = self._alter(changes)
-        again = self._insert(changes.new)
+        ended, missing = self._take_away(changes.gone)
+        self._update(changes.changed, lines)
+        again = self._insert(changes.new, lines)
         back = int((changes.changed["op"] == "restore").sum())
         diff = Diff(
             inserted=len(changes.new) - again,
@@ -126,11 +130,10 @@ class _Publisher:
 
     def end_missing(self) -> Diff:
         revision = self._begin()
-        due = self._held(" AND missing_since <= %(end_before)s")
-        changes = compare(due, pl.Series("key", [], pl.String), self._hashes, complete=True)
-        if not changes.total:
+        due = leaving(self._held(" AND missing_since <= %(end_before)s"))
+        if due.is_empty():
             return Diff(revision=revision)
-        ended, _ = self._alter(changes)
+        ended, _ = self._take_away(due)
         diff = Diff(ended=ended, revision=self.revision)
         self._finish(diff)
         return diff
@@ -141,17 +144,10 @@ class _Publisher:
         self.values["revision"] = self.revision = revision + 1
         return revision
 
-    def _execute(self, statement: str) -> int:
+    def _execute(self, statement: str, **names: sql.Composable) -> int:
         """Runs a statement with the names in braces put in; the rows it touched."""
-        self.cursor.execute(self._named(statement), self.values)
+        self.cursor.execute(sql.SQL(statement).format(**self.names, **names), self.values)
         return self.cursor.rowcount
-
-    def _named(self, statement: str) -> sql.Composed:
-        """The statement with {table}, and with {content} and {s_content}, which are the columns of content."""
-        names = [sql.Identifier(name) for name in self.content]
-        prefixed = [sql.SQL("s.{}").format(name) for name in names]
-        comma = sql.SQL(", ")
-        return sql.SQL(statement).format(table=self.table, content=comma.join(names), s_content=comma.join(prefixed))
 
     def _scalar(self, query: str) -> int:
         """The one number that a query answers with."""
@@ -161,7 +157,7 @@ class _Publisher:
         return int(row[0])
 
     def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
-        return read_rows(self.cursor, self._named(query), self.values, schema)
+        return read_rows(self.cursor, sql.SQL(query).format(**self.names), self.values, schema)
 
     def _held(self, condition: str = "") -> pl.DataFrame:
         """The feed's features as they stand."""
@@ -173,151 +169,125 @@ class _Publisher:
         held = self._read(query + condition, HELD)
         return held.with_columns(pl.col("content_hash").str.replace_all("-", "", literal=True))
 
-    def _hashes(self) -> pl.Series:
-        starts = range(0, self.new.frame.height, COPY_ROWS)
-        portions = (slice(start, start + COPY_ROWS) for start in starts)
-        return pl.concat(content_hashes(self.lines[p], hexadecimal(self.new.geometry[p])) for p in portions)
-
-    def _portions(self, places: NDArray[np.int64]) -> Iterator[pl.DataFrame]:
-        """The slice's rows at these places: `line` (content, key and row_no), `key`, `content_hash` and `geom`."""
-        identity = as_lines(self.new.frame.select("key", "row_no"))
-        for start in range(0, len(places), COPY_ROWS):
-            chosen = places[start : start + COPY_ROWS]
-            content, shapes = self.lines[chosen], hexadecimal(self.new.geometry[chosen])
-            line = pl.concat_str([content, identity[chosen]], separator="\t")
-            yield pl.select(line=line).with_columns(
-                self.new.frame["key"][chosen], content_hashes(content, shapes), shapes
-            )
-
-    def _alter(self, changes: Changes) -> tuple[int, int]:
-        """Updates and restores what changed, ends and marks what is gone; how many ended and are missing."""
-        if not changes.changed.height + changes.gone.height:
+    def _take_away(self, gone: pl.DataFrame) -> tuple[int, int]:
+        """Ends features or marks them as missing; how many of each."""
+        if gone.is_empty():
             return 0, 0
-        self._stage(changes)
-        self._record_before()
-        ended = self._execute("DELETE FROM {table} t USING gone g WHERE g.ends AND t.fid = g.fid")
+        self._execute("CREATE TEMPORARY TABLE gone (fid bigint, op text) ON COMMIT DROP")
+        copy_into(self.cursor, sql.Identifier("gone"), gone.columns, [as_lines(gone)])
+        self._record_before("gone")
+        ended = self._execute("DELETE FROM {table} t USING gone g WHERE g.op = 'end' AND t.fid = g.fid")
         missing = self._execute(
             """
             UPDATE {table} t SET missing_since = %(now)s, revision = %(revision)s
-            FROM gone g WHERE NOT g.ends AND t.fid = g.fid
-            """
-        )
-        self._execute(
-            """
-            UPDATE {table} t
-            SET ({content}, geom) = ROW ({s_content}, s.geom),
-                row_no = s.row_no, resource_sha256 = %(sha256)s, content_hash = s.content_hash,
-                revision = %(revision)s, changed_at = %(now)s, missing_since = NULL
-            FROM staged s WHERE t.fid = s.fid
+            FROM gone g WHERE g.op = 'missing' AND t.fid = g.fid
             """
         )
         return ended, missing
 
-    def _stage(self, changes: Changes) -> None:
-        """What changed and what is gone, in temporary tables."""
+    def _update(self, changed: pl.DataFrame, lines: FeatureLines) -> None:
+        """Writes features that say something else now, or are back after they were missing."""
+        if changed.is_empty():
+            return
         self._execute(
             """
             CREATE TEMPORARY TABLE staged ON COMMIT DROP AS
-            SELECT {content}, key, row_no, content_hash, geom, fid, NULL::text AS op FROM {table} WITH NO DATA
+            SELECT {columns}, key, fid, NULL::text AS op FROM {table} WITH NO DATA
             """
         )
-        changed = changes.changed
-        lines = (
-            portion.with_columns(changed.slice(start, portion.height).select("fid", "op"))
-            .select(pl.concat_str("line", "content_hash", "geom", "fid", "op", separator="\t"))
-            .to_series()
-            for start, portion in zip(
-                range(0, changed.height, COPY_ROWS), self._portions(changed["place"].to_numpy()), strict=True
-            )
+        portions = zip(changed.iter_slices(PORTION), lines.portions(changed["place"].to_numpy()), strict=True)
+        whole = (joined(portion["line"], rows["fid"], rows["op"]) for rows, portion in portions)
+        copy_into(self.cursor, sql.Identifier("staged"), [*lines.columns, "fid", "op"], whole)
+        self._record_before("staged")
+        self._execute(
+            """
+            UPDATE {table} t
+            SET ({columns}) = ROW ({staged_columns}),
+                resource_sha256 = %(sha256)s, revision = %(revision)s, changed_at = %(now)s, missing_since = NULL
+            FROM staged s WHERE t.fid = s.fid
+            """
         )
-        columns = [*self.content, "key", "row_no", "content_hash", "geom", "fid", "op"]
-        copy_into(self.cursor, sql.Identifier("staged"), columns, lines)
-        self._execute("CREATE TEMPORARY TABLE gone (fid bigint, ends boolean) ON COMMIT DROP")
-        copy_into(self.cursor, sql.Identifier("gone"), changes.gone.columns, [as_lines(changes.gone)])
-        self._execute("ANALYZE staged, gone")
 
-    def _record_before(self) -> None:
-        """Features as they are, before they change or end."""
+    def _record_before(self, altered: str) -> None:
+        """Records features as they are, before they change or end: those of a temporary table, each with its `op`."""
+        names = {"altered": sql.Identifier(altered)}
+        self._execute("ANALYZE {altered}", **names)
         self._execute(
             """
             INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at, before)
-            SELECT %(layer)s, %(revision)s, c.op, t.feature_id, t.council, t.feed_id, %(run)s, %(now)s, to_jsonb(t)
-            FROM (SELECT fid, op FROM staged
-                  UNION ALL SELECT fid, CASE WHEN ends THEN 'end' ELSE 'missing' END FROM gone) c
-            JOIN {table} t USING (fid) ORDER BY t.fid
-            """
+            SELECT %(layer)s, %(revision)s, a.op, t.feature_id, t.council, t.feed_id, %(run)s, %(now)s, to_jsonb(t)
+            FROM {altered} a JOIN {table} t USING (fid) ORDER BY t.fid
+            """,
+            **names,
         )
 
-    def _insert(self, places: NDArray[np.int64]) -> int:
-        """Adds new features along the Hilbert curve, so that neighbours lie on the same pages; how many of them had
-        ended before and are back.
-
-        An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
-        another feed of the council holds it, the feed's id goes in too.
-        """
+    def _insert(self, places: NDArray[np.int64], lines: FeatureLines) -> int:
+        """Adds new features along the Hilbert curve, so that neighbours lie on the same pages. How many of them had
+        ended before: those are restored, not new."""
         if not len(places):
             return 0
-        new = self.new
         empty = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
         indexes = self._clear() if empty and len(places) >= BULK_ROWS else []
-        ids: list[pl.Series] = []
         stamps = {
-            "council": new.council,
-            "feed_id": new.feed_id,
-            "resource_sha256": new.resource_sha256,
+            "council": self.new.council,
+            "feed_id": self.new.feed_id,
+            "resource_sha256": self.new.resource_sha256,
             "first_seen": self.values["now"],
             "changed_at": self.values["now"],
             "revision": self.revision,
         }
-        columns = [*self.content, "key", "row_no", "content_hash", "geom", "feature_id", *stamps]
-        lines = self._new_lines(places[along_hilbert_curve(new.geometry[places])], stamps, ids)
-        copy_into(self.cursor, self.table, columns, lines)
+        ids: list[pl.Series] = []
+        ordered = lines.portions(lines.along_hilbert_curve(places))
+        whole = self._identified(ordered, self._taken_ids(), "\t".join(map(str, stamps.values())), ids)
+        copy_into(self.cursor, self.names["table"], [*lines.columns, "feature_id", *stamps], whole)
         for definition in indexes:
             self.cursor.execute(definition)
         return self._record_new(pl.concat(ids))
 
-    def _new_lines(
-        self, places: NDArray[np.int64], stamps: dict[str, object], ids: list[pl.Series]
+    def _identified(
+        self, portions: Iterator[pl.DataFrame], taken: pl.Series, stamp: str, ids: list[pl.Series]
     ) -> Iterator[pl.Series]:
-        """Whole rows of the layer's table; their ids are put into `ids` as well."""
-        others = "SELECT feature_id FROM {table} WHERE council = %(council)s AND feed_id <> %(feed)s"
-        taken = self._read(others, pl.Schema({"feature_id": pl.String}))["feature_id"]
-        begin = f"{self.layer.id}|{self.new.council}|"
-        stamp = pl.lit("\t".join(map(str, stamps.values())))
-        for portion in self._portions(places):
-            minted = mint_ids(begin, portion["key"])
+        """Whole rows of the layer's table, while their ids are gathered in `ids`.
+
+        An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
+        another feed of the council holds it, the feed's id goes in too.
+        """
+        for portion in portions:
+            minted = mint_ids(f"{self.layer.id}|{self.new.council}|", portion["key"])
             if not taken.is_empty():
-                again = mint_ids("", minted + f"|{self.new.feed_id}")
-                minted = minted.zip_with(~minted.is_in(taken.implode()), again)
+                others = mint_ids("", minted + f"|{self.new.feed_id}")
+                minted = others.zip_with(minted.is_in(taken.implode()), minted)
             ids.append(minted)
-            columns = ("line", "content_hash", "geom", minted, stamp)
-            yield portion.select(pl.concat_str(*columns, separator="\t")).to_series()
+            yield joined(portion["line"], minted, stamp)
+
+    def _taken_ids(self) -> pl.Series:
+        """The ids that other feeds of the council hold in this layer."""
+        query = "SELECT feature_id FROM {table} WHERE council = %(council)s AND feed_id <> %(feed)s"
+        return self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
 
     def _record_new(self, ids: pl.Series) -> int:
-        """Records every new feature in the order of the table; how many of them ended before and are back."""
+        """Records every new feature, in the order of the table; how many of them had ended before."""
         query = "SELECT DISTINCT feature_id FROM layers.change WHERE op = 'end' AND council = %(council)s"
         ended = self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
         back = ids.is_in(ended.implode())
-        op = pl.when(back).then(pl.lit("restore")).otherwise(pl.lit("insert"))
-        new = self.new
+        op = pl.select(pl.when(back).then(pl.lit("restore")).otherwise(pl.lit("insert"))).to_series()
         stamps = {
             "layer": self.layer.id,
             "revision": self.revision,
-            "council": new.council,
-            "feed_id": new.feed_id,
-            "run": new.run,
+            "council": self.new.council,
+            "feed_id": self.new.feed_id,
+            "run": self.new.run,
             "at": self.values["now"],
         }
-        stamp = pl.lit("\t".join(map(str, stamps.values())))
-        lines = pl.select(pl.concat_str(op, ids, stamp, separator="\t")).to_series()
-        portions = (lines.slice(start, COPY_ROWS) for start in range(0, len(lines), COPY_ROWS))
+        lines = joined(op, ids, "\t".join(map(str, stamps.values())))
+        portions = (lines.slice(start, PORTION) for start in range(0, len(lines), PORTION))
         copy_into(self.cursor, sql.Identifier(SCHEMA, "change"), ["op", "feature_id", *stamps], portions)
         return int(back.sum())
 
     def _clear(self) -> list[sql.SQL]:
         """Drops all indexes of an empty table but the primary key's and gives the statements that make them again:
-        building an index over many rows is several times faster than growing it, and nobody reads an empty table.
-        Rows that go into a table truncated in the same transaction need no log, where the server keeps the least."""
+        building an index over many rows is several times faster than growing it, and nobody reads an empty table. Rows
+        put into a table that was truncated in the same transaction need no log where the server keeps the least."""
         self._execute("TRUNCATE {table}")
         self.cursor.execute(
             """

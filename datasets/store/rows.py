@@ -4,7 +4,7 @@ Worked out here and not by the server, because then only what is new or changed 
 """
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b, md5
 
 import numpy as np
@@ -16,9 +16,48 @@ from psycopg import sql
 from psycopg.copy import QueuedLibpqWriter
 
 Shapes = NDArray[np.object_]
+Places = NDArray[np.int64]
 Cursor = psycopg.ClientCursor[tuple[object, ...]]
 
+PORTION = 50_000
+"""Features that are made ready at a time, while as many are on their way."""
+
 _HILBERT_BITS = 16
+
+
+class FeatureLines:
+    """Features as lines for COPY. `content` are the columns of `frame` that say what a feature is, with its shape."""
+
+    def __init__(self, frame: pl.DataFrame, shapes: Shapes, content: Sequence[str]) -> None:
+        self.keys = frame["key"]
+        self.columns = (*content, "key", "row_no", "content_hash", "geom")
+        """The columns of a `line`."""
+        self._shapes = shapes
+        self._content = as_lines(frame.select(content))
+        self._identity = as_lines(frame.select("key", "row_no"))
+
+    def hashes(self) -> pl.Series:
+        """The content hash of every feature."""
+        portions = (slice(start, start + PORTION) for start in range(0, len(self.keys), PORTION))
+        return pl.concat(content_hashes(self._content[p], hexadecimal(self._shapes[p])) for p in portions)
+
+    def portions(self, places: Places) -> Iterator[pl.DataFrame]:
+        """The features at these places, PORTION of them at a time: `key` and `line`."""
+        for start in range(0, len(places), PORTION):
+            chosen = places[start : start + PORTION]
+            content, shapes = self._content[chosen], hexadecimal(self._shapes[chosen])
+            line = joined(content, self._identity[chosen], content_hashes(content, shapes), shapes)
+            yield pl.DataFrame({"key": self.keys[chosen], "line": line})
+
+    def along_hilbert_curve(self, places: Places) -> Places:
+        """The places in the order in which neighbours stand near each other."""
+        return places[hilbert_order(self._shapes[places])]
+
+
+def joined(*columns: pl.Series | str) -> pl.Series:
+    """Lines put together of parts of them, which are columns or the same text for all."""
+    parts = [pl.lit(part) for part in columns]
+    return pl.select(pl.concat_str(parts, separator="\t")).to_series()
 
 
 def as_lines(frame: pl.DataFrame) -> pl.Series:
@@ -32,7 +71,7 @@ def as_lines(frame: pl.DataFrame) -> pl.Series:
 def content_hashes(lines: pl.Series, shapes: pl.Series) -> pl.Series:
     """A digest of what each feature says: its line and its shape. Empty columns at the end count for nothing, so that a
     field added to a layer changes no feature that lacks it."""
-    whole = pl.concat_str([shapes.fill_null(""), lines], separator="\t").str.strip_chars_end("\t")
+    whole = pl.concat_str([shapes, lines], separator="\t").str.strip_chars_end("\t")
     texts = pl.select(whole).to_series().cast(pl.Binary).to_list()
     return pl.Series("content_hash", [blake2b(text, digest_size=16).hexdigest() for text in texts], dtype=pl.String)
 
@@ -45,12 +84,12 @@ def mint_ids(begin: str, keys: pl.Series) -> pl.Series:
 
 
 def hexadecimal(shapes: Shapes) -> pl.Series:
-    """The shapes as PostGIS reads them, null where there is none. Polars writes the digits several times faster than
+    """The shapes as PostGIS reads them, empty where there is none. Polars writes the digits several times faster than
     GEOS does."""
-    return pl.Series("geom", shapely.to_wkb(shapes).tolist(), dtype=pl.Binary).bin.encode("hex")
+    return pl.Series("geom", shapely.to_wkb(shapes).tolist(), dtype=pl.Binary).bin.encode("hex").fill_null("")
 
 
-def along_hilbert_curve(shapes: Shapes) -> NDArray[np.intp]:
+def hilbert_order(shapes: Shapes) -> Places:
     """The order in which neighbours stand near each other, by the middle of each shape's bounds."""
     west, south, east, north = np.nan_to_num(shapely.bounds(shapes)).T
     x, y = _cells(west + east), _cells(south + north)
@@ -61,8 +100,7 @@ def along_hilbert_curve(shapes: Shapes) -> NDArray[np.intp]:
         turned = -(right & ~up & 1)
         x, y = x ^ turned, y ^ turned
         x, y = np.where(up, x, y), np.where(up, y, x)
-    order: NDArray[np.intp] = np.argsort(place, kind="stable")
-    return order
+    return np.argsort(place, kind="stable").astype(np.int64)
 
 
 def copy_into(cursor: Cursor, table: sql.Composable, columns: Sequence[str], parts: Iterable[pl.Series]) -> None:
@@ -71,7 +109,7 @@ def copy_into(cursor: Cursor, table: sql.Composable, columns: Sequence[str], par
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT text, NULL '')").format(table, names)
     with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
         for lines in parts:
-            copy.write("\n".join(lines.to_list()) + "\n")
+            copy.write(lines.str.join("\n", ignore_nulls=False).item() + "\n")
 
 
 def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object], schema: pl.Schema) -> pl.DataFrame:

@@ -20,7 +20,18 @@ CODES_WITH_EVERY_ROW = 100_000
 """At most this many issues of one code and field are kept row by row; the rest is one issue with their count."""
 
 
-READING = ("format", "encoding", "crs", "columns", "mapping", "rung", "rows_read", "features", "outside_boundary")
+READING = (
+    "complete",
+    "outside_boundary",
+    "format",
+    "encoding",
+    "crs",
+    "columns",
+    "mapping",
+    "rung",
+    "rows_read",
+    "features",
+)
 """Columns of a run that say how its bytes were read; a run that meets the same bytes again takes them over."""
 
 

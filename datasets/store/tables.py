@@ -34,6 +34,13 @@ def _moment(name: str, *, required: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=not required, server_default=default)
 
 
+city = Table(
+    "city",
+    metadata,
+    Column("id", Text, primary_key=True, comment="the one city this database serves"),
+    Column("title", Text, nullable=False),
+)
+
 council = Table(
     "council",
     metadata,
@@ -74,6 +81,7 @@ layer = Table(
     Column("id", Text, primary_key=True),
     Column("title", Text, nullable=False),
     Column("definition_hash", Text, nullable=False),
+    Column("definition", JSONB, nullable=False, comment="as migrated; what is served follows it"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("features", BigInteger, nullable=False, server_default="0"),
     Column("extent", JSONB, comment="west, south, east, north"),

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import shapely
 
-from datasets.issues import feed_issue
 from harvesters.batch import DeclaredCrs, Geometries, Opened
+from harvesters.formats.counts import more_issue
 from harvesters.formats.crs import declared
 from harvesters.formats.features import build_features
 from harvesters.formats.values import as_text
@@ -27,7 +27,7 @@ def build_esri(plain: dict[str, Any], features: list[dict[str, Any]], *, encodin
     geometry, unreadable = _geometries([feature.get("geometry") for feature in features])
     issues = []
     if plain.get("exceededTransferLimit") is True:
-        issues.append(feed_issue("E-COUNT", f"The service sent {len(features)} records and says that there are more."))
+        issues.append(more_issue(len(features)))
     return build_features(
         pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)),
         geometry,

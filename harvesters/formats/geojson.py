@@ -2,7 +2,7 @@
 feature to a line. Esri JSON, which looks alike, is handed on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from datasets.errors import RunFailed
 from datasets.issues import Issues, feed_issue, row_issues
 from datasets.vocabulary import Action
 from harvesters.batch import DeclaredCrs, Geometries, Opened
+from harvesters.formats.counts import count_issue, more_issue
 from harvesters.formats.crs import declared
 from harvesters.formats.esri_json import build_esri
 from harvesters.formats.features import build_features
@@ -48,6 +49,7 @@ class Gathered:
     mended: list[int] = field(default_factory=list)
     count: int = 0
     objects: int = 0
+    strangers: int = 0
     empty: bool = False
     esri: bool = False
 
@@ -75,7 +77,10 @@ def read_json(source: Source) -> Opened:
                 "invalid geometry - fixed", gathered.mended, action=Action.FIXED, field="geometry", message=message
             )
         )
-    return build_features(
+    if gathered.strangers:
+        message = "Members of `features` that are no objects."
+        issues.append(feed_issue("not a record", message, action=Action.DROPPED, count=gathered.strangers))
+    opened = build_features(
         pl.concat(gathered.frames, how="diagonal").drop(NO_COLUMN, strict=False),
         np.concatenate(gathered.geometries),
         format="GeoJSON sequence" if gathered.objects > 1 else "GeoJSON",
@@ -85,6 +90,7 @@ def read_json(source: Source) -> Opened:
         layer_name=as_text(gathered.plain.get("name")),
         encoding=encoding,
     )
+    return replace(opened, rows_read=opened.rows_read + gathered.strangers)
 
 
 def _gather(gathered: Gathered, name: str | None, value: Any) -> None:
@@ -117,6 +123,7 @@ def _add_whole(gathered: Gathered, members: dict[str, Any]) -> None:
 def _add(gathered: Gathered, features: Iterable[Any]) -> None:
     for feature in features:
         if not isinstance(feature, dict):
+            gathered.strangers += 1
             continue
         gathered.esri = gathered.esri or ("attributes" in feature and "properties" not in feature)
         gathered.waiting.append(feature)
@@ -203,11 +210,11 @@ def _count_issues(gathered: Gathered) -> Issues:
         isinstance(properties, dict) and properties.get("exceededTransferLimit")
     )
     if exceeded is True:
-        return [feed_issue("E-COUNT", f"The service sent {gathered.count} records and says that there are more.")]
+        return [more_issue(gathered.count)]
     for key in ("numberMatched", "totalFeatures", "numberReturned"):
         stated = plain.get(key)
         if isinstance(stated, int) and stated != gathered.count:
-            return [feed_issue("E-COUNT", f"{key} is {stated}, but {gathered.count} features were sent.")]
+            return [count_issue(key, stated, gathered.count)]
     return []
 
 

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from datasets.errors import RunFailed
-from datasets.issues import Issues, feed_issue
+from datasets.issues import Issues
 from harvesters.batch import DeclaredCrs, Opened
+from harvesters.formats.counts import count_issue
 from harvesters.formats.crs import declared
 from harvesters.formats.features import build_features
 from harvesters.formats.gdal import LayerRead, list_layers, read_layer
@@ -74,8 +75,7 @@ def _count_issues(source: Source, received: int) -> Issues:
     for word in ("numberReturned", "numberOfFeatures", "numberMatched"):
         found = re.search(rb"""\b%b\s*=\s*["'](\d+)["']""" % word.encode(), head)
         if found and int(found.group(1)) != received:
-            stated = found.group(1).decode()
-            return [feed_issue("E-COUNT", f"{word} is {stated}, but {received} features were sent.")]
+            return [count_issue(word, int(found.group(1)), received)]
     return []
 
 

@@ -21,6 +21,12 @@ from portal.commands.check_report import check_document, print_check
 app = typer.Typer(no_args_is_help=True, help="The datasets of councils that are harvested.")
 
 
+MapOption = Annotated[list[str] | None, typer.Option("--map", help="A field's column.", metavar="FIELD=COLUMN")]
+LocationOption = Annotated[
+    str | None, typer.Option(help="Where coordinates are: xy:COLUMN,COLUMN[:EPSG], pair:COLUMN, postcode:COLUMN …")
+]
+
+
 @app.command()
 def add(
     url: Annotated[
@@ -39,13 +45,12 @@ def add(
     cadence: Annotated[Cadence, typer.Option(help="How often we look.")] = Cadence.MONTHLY,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
     source_layer: Annotated[str | None, typer.Option(help="The layer inside a file that holds several.")] = None,
-    mapped: Annotated[list[str] | None, typer.Option("--map", help="A field's column.", metavar="FIELD=COLUMN")] = None,
-    location: Annotated[
-        str | None, typer.Option(help="Where coordinates are: xy:COLUMN,COLUMN[:EPSG], pair:COLUMN, postcode:COLUMN …")
-    ] = None,
+    mapped: MapOption = None,
+    location: LocationOption = None,
     document: Annotated[
         Path | None, typer.Option("--document", exists=True, dir_okay=False, help="A feed as TOML.")
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Change a feed that stands.")] = False,
 ) -> None:
     """Add a feed, or change one that stands. Nothing is harvested yet."""
     with console.failing_plainly(), console.opened() as tools:
@@ -57,7 +62,8 @@ def add(
         else:
             values = {
                 "platform": platform, "url": _needed(url, "URL"), "licence": licence, "attribution": attribution,
-                "documentation_url": documentation_url, "cadence": cadence, "sheet": sheet, "source_layer": source_layer,
+                "documentation_url": documentation_url, "cadence": cadence,
+                "sheet": sheet, "source_layer": source_layer,
                 "params": {k: v for k, v in (("dataset", dataset), ("resource", resource)) if v},
                 "mapping": _mapping(mapped or []), "location": _location(location),
             }  # fmt: skip
@@ -68,9 +74,10 @@ def add(
             ]
         for feed in feeds:
             tools.city.find_council(feed.council)
-            store.save_feed(tools.engine, feed)
+            (store.save_feed if replace else store.add_feed)(tools.engine, feed)
+            did = "Saved" if replace else "Added"
             console.out.print(
-                f"Added {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True
+                f"{did} {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True
             )
 
 
@@ -113,26 +120,44 @@ def remove(feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed
 
 @app.command()
 def check(
-    source: Annotated[str, typer.Argument(metavar="URL_OR_PATH", help="An address, or a file on this machine.")],
-    layer: Annotated[str, typer.Option(help="The layer it should fit.")],
-    council: Annotated[str, typer.Option(help="The council's GSS code or name.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="URL_OR_PATH", help="An address, or a file on this machine.", show_default=False),
+    ] = None,
+    layer: Annotated[str, typer.Option(help="The layer it should fit.")] = "",
+    council: Annotated[str, typer.Option(help="The council's GSS code or name.")] = "",
+    feed_id: Annotated[str, typer.Option("--feed", help="A feed that stands, compared with its last publish.")] = "",
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
     source_layer: Annotated[str | None, typer.Option(help="The layer inside a file that holds several.")] = None,
+    mapped: MapOption = None,
+    location: LocationOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Run the real pipeline on a file without publishing, and report. Exits 0 if it would be published, 3 if it would
-    be held, 4 if it cannot be used."""
+    """Run the real pipeline on a file without publishing, and report.
+
+    Exits 0 if it would be published, 3 if it would be held, 4 if it cannot be used.
+    """
     with console.failing_plainly(), console.opened() as tools:
-        path = None if source.startswith(("http://", "https://")) else Path(source)
+        local = source is not None and not source.startswith(("http://", "https://"))
+        path = Path(source) if source is not None and local else None
         if path is not None and not path.is_file():
-            console.stop(f"There is no file {source!r}.")
+            console.stop(f"{source!r} is a folder." if path.is_dir() else f"There is no file {source!r}.")
         values = {
-            "platform": Platform.FILE, "url": source if path is None else "https://example.org/check",
-            "licence": "OGL-UK-3.0", "sheet": sheet, "source_layer": source_layer,
-        }  # fmt: skip
-        feed = _feed(tools.city.find_council(council), layer, "check", values)
+            "sheet": sheet,
+            "source_layer": source_layer,
+            "mapping": _mapping(mapped or []),
+            "location": _location(location),
+        }
+        if feed_id:
+            stated = {name: value for name, value in values.items() if value}
+            feed = check_entry({**store.read_feed(tools.engine, feed_id).document(), **stated}, Feed, "")
+        else:
+            address = _needed(source, "URL_OR_PATH") if path is None else "https://example.org/check"
+            found = tools.city.find_council(_needed(council, "--council"))
+            feed = _feed(found, _needed(layer, "--layer"), "check", {**values, "url": address, "licence": "OGL-UK-3.0"})
+        name = path.name if path else feed.id
         with console.progress() as bars:
-            report = check_feed(feed, tools, console.teller(bars, Path(source).name), path=path)
+            report = check_feed(feed, tools, console.teller(bars, name), path=path)
         if as_json:
             typer.echo(json.dumps(check_document(report), indent=2, ensure_ascii=False))
         else:
@@ -155,7 +180,7 @@ def _feed(council: Council, layer: str, feed_id: str, values: dict[str, Any]) ->
         "layer": layer,
         **given,
     }
-    return check_entry(document, Feed, "feed")
+    return check_entry(document, Feed, "")
 
 
 def _mapping(pairs: list[str]) -> dict[str, dict[str, str]]:
@@ -172,6 +197,8 @@ def _location(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     kind, _, rest = text.partition(":")
-    columns, _, crs = rest.rpartition(":") if rest.rpartition(":")[2].isdigit() else (rest, "", "")
+    columns, colon, crs = rest.rpartition(":") if ":" in rest else (rest, "", "")
+    if colon and not crs.isdigit():
+        raise typer.BadParameter(f"--location ends in an EPSG code, which {crs!r} is not")
     named = [column.strip() for column in columns.split(",") if column.strip()]
     return {"kind": kind, "columns": named, **({"crs": int(crs)} if crs else {})}

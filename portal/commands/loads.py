@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from datasets.store.boundaries import load_boundaries
-from datasets.store.places import load_places
 
+from datasets.store.boundaries import load_boundaries
+from datasets.store.places import count_places, load_places
 from portal import console
 
 boundaries = typer.Typer(no_args_is_help=True, help="The councils' boundaries.")
@@ -37,7 +37,9 @@ def _boundaries() -> None:
 def load_place_file(path: LocalFile) -> None:
     """Load postcodes from a CSV with lon and lat, or easting and northing, such as ONSPD or Code-Point Open."""
     with console.failing_plainly(), console.opened() as tools:
-        console.out.print(f"Loaded {load_places(tools.engine, path):,} postcodes.")
+        count = load_places(tools.engine, path)
+        inside = count_places(tools.engine, tools.city)
+        console.out.print(f"Loaded {count:,} postcodes. {inside:,} of all that are loaded lie in {tools.city.title}.")
 
 
 @places.callback()

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from harvesters.demo.setting import demo_city
 
 from datasets.errors import CitywideError
 from datasets.store import feeds as store
 from datasets.store.engine import libpq_url
 from datasets.vocabulary import Outcome
+from harvesters.demo.setting import demo_city
 from harvesters.run import Tools
 from portal import console
 from portal.app import create_app

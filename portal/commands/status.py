@@ -56,6 +56,10 @@ def _print(tools: Tools, connection: Connection, found: list[dict[str, Any]]) ->
         counts = [str(states.count(state.value) or "") for state in CouncilState]
         table.add_row(entry["layer"], f"{entry['features']:,}", *counts)
     console.out.print(table)
+    for entry in found:
+        others = [f"{name} is {state}" for name, state in entry["councils"].items() if state != CouncilState.IN.value]
+        if others:
+            console.out.print(f"{entry['layer']}: {', '.join(others)}.", markup=False, soft_wrap=True)
     runs = latest_runs(connection, 5)
     if runs:
         console.out.print("\n[bold]Last runs")

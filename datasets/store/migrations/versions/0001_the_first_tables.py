@@ -13,6 +13,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "city",
+        sa.Column("id", sa.Text(), nullable=False, comment="the one city this database serves"),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="city_pkey"),
+        schema="citywide",
+    )
+    op.create_table(
         "council",
         sa.Column("gss", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -26,6 +33,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("definition_hash", sa.Text(), nullable=False),
+        sa.Column("definition", JSONB(), nullable=False, comment="as migrated; what is served follows it"),
         sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("features", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("extent", JSONB(), nullable=True, comment="west, south, east, north"),
