@@ -133,7 +133,8 @@ def _without_repeats(batch: Batch, layer: Layer) -> tuple[Batch, Issues]:
     repeat = prints.is_not_null() & named & ~prints.is_first_distinct()
     if not repeat.any():
         return batch, []
-    issue = row_issues("duplicate row", batch.frame[ROW_NO].filter(repeat), action=Action.DROPPED)
+    message = "In every column that is used it says what an earlier row says."
+    issue = row_issues("duplicate row", batch.frame[ROW_NO].filter(repeat), action=Action.DROPPED, message=message)
     return batch.keep(~repeat), [issue]
 
 

@@ -280,8 +280,7 @@ def _last_publish(feed: Feed, tools: Tools) -> LastPublish | None:
     good = runs.last_good_run(tools.engine, feed.id)
     if good is None:
         return None
-    live = runs.live_features(tools.engine, find_layer(feed.layer), feed.id)
-    return LastPublish(live, good.rung, _columns_read(good.reading["mapping"]))
+    return LastPublish(good.reading["features"], good.rung, _columns_read(good.reading["mapping"]))
 
 
 def _columns_read(mapping: dict[str, Any]) -> tuple[str, ...]:

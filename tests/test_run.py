@@ -2,6 +2,7 @@
 leaves the last good data as it is."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +13,21 @@ from datasets.store.feeds import save_feed
 from datasets.vocabulary import Outcome
 from harvesters import run as running
 from harvesters.run import RunReport, check, harvest
-from tests.builders import ASHMERE, Answer, Desk, counts, csv_bytes, feed_of, query, quiet, served, toilet, toilets
+from tests.builders import (
+    ASHMERE,
+    LAT,
+    LON,
+    Answer,
+    Desk,
+    counts,
+    csv_bytes,
+    feed_of,
+    query,
+    quiet,
+    served,
+    toilet,
+    toilets,
+)
 
 EVERYTHING = "*, ctid::text, xmin::text"
 
@@ -105,6 +120,16 @@ def test_the_harvest_after_such_an_end_knows_the_last_good_one(desk: Desk) -> No
     report = desk.harvest([{"Site Name" if n == "Name" else n: v for n, v in row.items()} for row in toilets(4)])
     assert (report.outcome, report.code) == (Outcome.HELD, "W-SCHEMA-DRIFT")
     assert desk.harvest(toilets(4)).outcome is Outcome.PUBLISHED
+
+
+def test_a_read_that_the_server_says_is_short_misses_nothing(desk: Desk) -> None:
+    desk.harvest(geojson_bytes(toilets(5)))
+    report = desk.harvest(geojson_bytes(toilets(4), numberMatched=5))
+    assert counts(report)["E-SHORT"] == 1 and last_run(desk)["complete"] is False
+    assert (report.outcome, report.diff.missing) == (Outcome.PUBLISHED, 0)  # type: ignore[union-attr]
+    days_pass(desk, 8)
+    assert desk.harvest(geojson_bytes(toilets(4), numberMatched=5)).outcome is Outcome.UNCHANGED
+    assert len(desk.rows()) == 5
 
 
 def test_every_row_read_is_a_feature_or_dropped_with_a_reason(desk: Desk) -> None:
@@ -212,7 +237,9 @@ def test_checking_a_feed_that_would_be_held_says_every_reason(desk: Desk) -> Non
     desk.path.write_bytes(csv_bytes(rows))
     report = check(feed_of(licence="unknown"), desk.tools, quiet, path=desk.path)
     assert (report.outcome, report.code) == (Outcome.HELD, "licence-unknown")
-    assert "licence" in report.message and "100% of the features lie outside" in report.message
+    assert (
+        "licence" in report.message and "100% of the features lie more than 500 m outside the council" in report.message
+    )
 
 
 def test_accepting_opens_the_gates_for_the_same_bytes_only(desk: Desk) -> None:
@@ -227,6 +254,12 @@ def test_accepting_opens_the_gates_for_the_same_bytes_only(desk: Desk) -> None:
     assert desk.harvest(toilets(20)).outcome is Outcome.PUBLISHED
     desk.harvest(toilets(100))
     assert held(desk, toilets(19)).code == "E-SHRUNK"
+
+
+def test_after_an_accepted_loss_the_feed_is_measured_against_what_was_accepted(desk: Desk) -> None:
+    desk.harvest(toilets(100))
+    desk.harvest(toilets(20), accept="The council closed them.")
+    assert desk.harvest(toilets(21)).outcome is Outcome.PUBLISHED
 
 
 def test_accepting_one_feed_opens_no_gate_of_another(desk: Desk) -> None:
@@ -268,6 +301,19 @@ def test_a_feed_is_fetched_from_its_address_with_a_receipt(desk: Desk) -> None:
     [receipt] = query(desk.tools.engine, "SELECT * FROM citywide.fetch WHERE run = :r", r=report.run_id)
     assert (receipt["status"], receipt["bytes"], receipt["etag"]) == (200, len(content), '"one"')
     assert report.outcome is Outcome.PUBLISHED and receipt["resource_sha256"] == report.values["resource_sha256"]
+
+
+def geojson_bytes(rows: Sequence[dict[str, object]], **members: object) -> bytes:
+    """The rows as a service's answer, a little apart from each other."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": row,
+            "geometry": {"type": "Point", "coordinates": [LON + number / 1000, LAT]},
+        }
+        for number, row in enumerate(rows)
+    ]
+    return json.dumps({"type": "FeatureCollection", **members, "features": features}).encode()
 
 
 def held(desk: Desk, rows: Sequence[dict[str, object]]) -> RunReport:

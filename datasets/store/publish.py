@@ -21,6 +21,7 @@ from datasets.store.layer_tables import SCHEMA
 from datasets.store.rows import (
     PORTION,
     FeatureLines,
+    Portions,
     as_lines,
     copy_into,
     joined,
@@ -196,7 +197,7 @@ class _Publisher:
             """
         )
         portions = zip(changed.iter_slices(PORTION), lines.portions(changed["place"].to_numpy()), strict=True)
-        whole = (joined(portion["line"], rows["fid"], rows["op"]) for rows, portion in portions)
+        whole = (joined(*parts, rows["fid"], rows["op"]) for rows, (_, parts) in portions)
         copy_into(self.cursor, sql.Identifier("staged"), [*lines.columns, "fid", "op"], whole)
         self._record_before("staged")
         self._execute(
@@ -245,20 +246,20 @@ class _Publisher:
         return self._record_new(pl.concat(ids))
 
     def _identified(
-        self, portions: Iterator[pl.DataFrame], taken: pl.Series, stamp: str, ids: list[pl.Series]
+        self, portions: Portions, taken: pl.Series, stamp: str, ids: list[pl.Series]
     ) -> Iterator[pl.Series]:
         """Whole rows of the layer's table, while their ids are gathered in `ids`.
 
         An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
         another feed of the council holds it, the feed's id goes in too.
         """
-        for portion in portions:
-            minted = mint_ids(f"{self.layer.id}|{self.new.council}|", portion["key"])
+        for keys, parts in portions:
+            minted = mint_ids(f"{self.layer.id}|{self.new.council}|", keys)
             if not taken.is_empty():
                 others = mint_ids("", minted + f"|{self.new.feed_id}")
                 minted = others.zip_with(minted.is_in(taken.implode()), minted)
             ids.append(minted)
-            yield joined(portion["line"], minted, stamp)
+            yield joined(*parts, minted, stamp)
 
     def _taken_ids(self) -> pl.Series:
         """The ids that other feeds of the council hold in this layer."""

@@ -17,6 +17,7 @@ from psycopg.copy import QueuedLibpqWriter
 
 Shapes = NDArray[np.object_]
 Places = NDArray[np.int64]
+Portions = Iterator[tuple[pl.Series, tuple[pl.Series, ...]]]
 Cursor = psycopg.ClientCursor[tuple[object, ...]]
 
 PORTION = 50_000
@@ -31,23 +32,23 @@ class FeatureLines:
     def __init__(self, frame: pl.DataFrame, shapes: Shapes, content: Sequence[str]) -> None:
         self.keys = frame["key"]
         self.columns = (*content, "key", "row_no", "content_hash", "geom")
-        """The columns of a `line`."""
+        """The columns of a line."""
         self._shapes = shapes
+        self._wkb = pl.Series(shapely.to_wkb(shapes).tolist(), dtype=pl.Binary)
         self._content = as_lines(frame.select(content))
         self._identity = as_lines(frame.select("key", "row_no"))
 
     def hashes(self) -> pl.Series:
         """The content hash of every feature."""
         portions = (slice(start, start + PORTION) for start in range(0, len(self.keys), PORTION))
-        return pl.concat(content_hashes(self._content[p], hexadecimal(self._shapes[p])) for p in portions)
+        return pl.concat(content_hashes(self._content[p], hexadecimal(self._wkb[p])) for p in portions)
 
-    def portions(self, places: Places) -> Iterator[pl.DataFrame]:
-        """The features at these places, PORTION of them at a time: `key` and `line`."""
+    def portions(self, places: Places) -> Portions:
+        """The features at these places, PORTION of them at a time: their keys, and the parts of their lines."""
         for start in range(0, len(places), PORTION):
             chosen = places[start : start + PORTION]
-            content, shapes = self._content[chosen], hexadecimal(self._shapes[chosen])
-            line = joined(content, self._identity[chosen], content_hashes(content, shapes), shapes)
-            yield pl.DataFrame({"key": self.keys[chosen], "line": line})
+            content, shapes = self._content[chosen], hexadecimal(self._wkb[chosen])
+            yield self.keys[chosen], (content, self._identity[chosen], content_hashes(content, shapes), shapes)
 
     def along_hilbert_curve(self, places: Places) -> Places:
         """The places in the order in which neighbours stand near each other."""
@@ -83,10 +84,10 @@ def mint_ids(begin: str, keys: pl.Series) -> pl.Series:
     return pl.Series("feature_id", ids, dtype=pl.String)
 
 
-def hexadecimal(shapes: Shapes) -> pl.Series:
-    """The shapes as PostGIS reads them, empty where there is none. Polars writes the digits several times faster than
-    GEOS does."""
-    return pl.Series("geom", shapely.to_wkb(shapes).tolist(), dtype=pl.Binary).bin.encode("hex").fill_null("")
+def hexadecimal(wkb: pl.Series) -> pl.Series:
+    """Shapes as PostGIS reads them, empty where there is none. Polars writes the digits several times faster than GEOS
+    does."""
+    return wkb.bin.encode("hex").fill_null("")
 
 
 def hilbert_order(shapes: Shapes) -> Places:

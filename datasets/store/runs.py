@@ -11,9 +11,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
 from datasets.issues import ISSUE_SCHEMA
-from datasets.layer import Layer
 from datasets.store import tables
-from datasets.store.layer_tables import layer_table
 from datasets.vocabulary import Outcome, Rung, RunState
 
 CODES_WITH_EVERY_ROW = 100_000
@@ -114,13 +112,6 @@ def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
     if row is None:
         return None
     return EarlierRun(row["id"], row["resource_sha256"], row["rules_hash"], {name: row[name] for name in READING})
-
-
-def live_features(engine: Engine, layer: Layer, feed_id: str) -> int:
-    """How many of the feed's features are served."""
-    table = layer_table(layer)
-    with engine.connect() as connection:
-        return int(connection.execute(select(func.count()).where(table.c.feed_id == feed_id)).scalar_one())
 
 
 def is_accepted(engine: Engine, feed_id: str, gate: str, sha256: str) -> bool:

@@ -2,6 +2,7 @@
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -81,7 +82,7 @@ layer = Table(
     Column("id", Text, primary_key=True),
     Column("title", Text, nullable=False),
     Column("definition_hash", Text, nullable=False),
-    Column("definition", JSONB, nullable=False, comment="as migrated; what is served follows it"),
+    Column("definition", JSON, nullable=False, comment="as migrated; what is served follows it"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Column("features", BigInteger, nullable=False, server_default="0"),
     Column("extent", JSONB, comment="west, south, east, north"),

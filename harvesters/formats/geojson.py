@@ -104,7 +104,7 @@ def _gather(gathered: Gathered, name: str | None, value: Any) -> None:
         _add(gathered, features if isinstance(features, list) else [])
     elif name == "features":
         gathered.empty = gathered.empty or value == []
-        _add(gathered, [value] if isinstance(value, dict) else [])
+        _add(gathered, [] if value == [] else [value])
     elif name is not None:
         gathered.plain[name] = value
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from datasets.errors import RunFailed
+from harvesters.formats.counts import is_whole
 
 POINT = {"type": "Point", "coordinates": [-0.1, 51.5]}
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]]}
@@ -86,8 +87,14 @@ def test_a_ring_that_was_not_put_in_a_list_is_mended(opened, codes):
 
 
 @pytest.mark.parametrize("members", [{"totalFeatures": 9}, {"numberMatched": 9}, {"exceededTransferLimit": True}])
-def test_a_server_that_has_more_is_reported(opened, codes, members):
-    assert codes(opened(collection(feature(POINT), **members), "t.json")) == {"E-COUNT": 1}
+def test_a_server_that_has_more_is_reported_as_short(opened, codes, members):
+    table = opened(collection(feature(POINT), **members), "t.json")
+    assert codes(table) == {"E-SHORT": 1} and not is_whole(table.issues)
+
+
+def test_members_that_are_no_features_are_counted_as_rows_left_out(opened, codes):
+    table = opened(collection(feature(POINT), 7, "x"), "t.json")
+    assert table.rows_read == 3 and codes(table) == {"not a record": 2}
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.6, 0.99])

@@ -36,9 +36,12 @@ def test_national_grid_is_left_as_it_is(opened):
     assert table.geometry[0].wkt == "POINT (530000 180000)" and table.crs.epsg == 27700
 
 
-@pytest.mark.parametrize("root", ['numberReturned="0"', 'numberOfFeatures="5"', 'numberMatched="9"'])
-def test_a_count_that_disagrees_is_reported(opened, codes, root):
-    assert codes(opened(gml(member("1", "51 0"), root=root), "wfs")) == {"E-COUNT": 1}
+@pytest.mark.parametrize(
+    ("root", "code"),
+    [('numberReturned="0"', "E-COUNT"), ('numberOfFeatures="5"', "E-SHORT"), ('numberMatched="9"', "E-SHORT")],
+)
+def test_a_count_that_disagrees_is_reported(opened, codes, root, code):
+    assert codes(opened(gml(member("1", "51 0"), root=root), "wfs")) == {code: 1}
 
 
 def test_two_properties_of_one_name_in_two_namespaces_are_both_kept(opened):

@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from datasets.layer import Layer, find_layer
 from datasets.store.engine import connect
+from datasets.store.layer_tables import make_layer_tables
+from datasets.store.migrate import migrate
 from ogc import watch
-from tests.ogc.fixture_city import CITY, add_features, add_feed, publish, toilet
+from tests.ogc.fixture_city import CITY, add_features, toilet
 
 TOILETS = "/ogc/collections/public-toilets"
 
@@ -48,13 +51,21 @@ def test_a_layer_that_appears_becomes_a_collection(own_client: TestClient, own_u
         connection.execute(text("DELETE FROM citywide.layer WHERE id = 'libraries'"))
         connection.execute(text("NOTIFY citywide_layer"))
     assert soon(lambda: own_client.get("/ogc/collections/libraries").status_code == 404)
-    with connect(own_url).begin() as connection:
-        connection.execute(
-            text("INSERT INTO citywide.layer (id, title, definition_hash) VALUES ('libraries', 'Libraries', 'x')")
-        )
-        connection.execute(text("NOTIFY citywide_layer"))
+    migrate(connect(own_url), CITY)
     assert soon(lambda: own_client.get("/ogc/collections/libraries/items").status_code == 200)
     assert "/collections/libraries/items" in own_client.get("/ogc/openapi").json()["paths"]
+
+
+def test_a_field_that_a_layer_gains_is_served_without_a_restart(own_client: TestClient, own_url: str) -> None:
+    definition = find_layer("libraries").model_dump(mode="json")
+    definition["fields"]["has_cafe"] = {"title": "Café", "description": "Whether it has one.", "type": "flag"}
+    grown = Layer.model_validate(definition)
+    assert own_client.get("/ogc/collections/libraries/items").status_code == 200
+    with connect(own_url).begin() as connection:
+        make_layer_tables(connection, {"libraries": grown})
+        connection.execute(text("NOTIFY citywide_layer"))
+    address = "/ogc/collections/libraries/items?has_cafe=true"
+    assert soon(lambda: own_client.get(address).status_code == 200)
 
 
 def test_a_feed_that_is_mended_changes_attribution_and_tag(own_client: TestClient, own_url: str) -> None:
@@ -65,15 +76,6 @@ def test_a_feed_that_is_mended_changes_attribution_and_tag(own_client: TestClien
     assert soon(lambda: "© Alder" in own_client.get(TOILETS).json()["attribution"])
     answer = own_client.get(TOILETS + "/items", headers={"if-none-match": etag})
     assert answer.json()["features"][0]["properties"]["attribution"] == "© Alder"
-
-
-def test_a_layer_whose_definition_is_unknown_is_left_out(own_client: TestClient, own_url: str) -> None:
-    with connect(own_url).begin() as connection:
-        connection.execute(text("INSERT INTO citywide.layer (id, title, definition_hash) VALUES ('x', 'X', 'x')"))
-        add_feed(connection, "new-feed", CITY.council[0].gss, "libraries")
-        publish(connection, "libraries")
-    assert soon(lambda: "license" in {k["rel"] for k in own_client.get("/ogc/collections/libraries").json()["links"]})
-    assert own_client.get("/ogc/collections/x").status_code == 404
 
 
 def test_when_the_database_goes_away_the_last_snapshot_stays(own_client: TestClient, own_url: str) -> None:

@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("definition_hash", sa.Text(), nullable=False),
-        sa.Column("definition", JSONB(), nullable=False, comment="as migrated; what is served follows it"),
+        sa.Column("definition", sa.JSON(), nullable=False, comment="as migrated; what is served follows it"),
         sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("features", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("extent", JSONB(), nullable=True, comment="west, south, east, north"),
