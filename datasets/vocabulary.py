@@ -76,6 +76,7 @@ class Rung(StrEnum):
     REFERENCE = "reference"
     NATIONAL = "national"
     NATURAL = "natural"
+    NATURAL_WITH_PLACE = "natural+place"
     FINGERPRINT = "fingerprint"
 
 

@@ -44,9 +44,11 @@ def _parse(text: pl.Series, rows: pl.Series) -> tuple[pl.Series, dict[str, pl.Se
 
 
 def _parse_iso(text: pl.Series) -> pl.Series:
-    """2015-05-07, 2015/05/07 and 20150507, with or without a time after it."""
-    parts = text.str.extract_groups(r"^(\d{4})[-/]?(\d{2})[-/]?(\d{2})(?:[T ].*|Z)?$").struct
-    return _checked(parts.field("1"), parts.field("2"), parts.field("3"))
+    """2015-05-07, 2015/5/7 and 20150507, with or without a time after it."""
+    parts = text.str.extract_groups(r"^(\d{4})(?:[-/](\d{1,2})[-/](\d{1,2})|(\d{2})(\d{2}))(?:[T ].*|Z)?$").struct
+    month = pl.coalesce(parts.field("2"), parts.field("4"))
+    day = pl.coalesce(parts.field("3"), parts.field("5"))
+    return _checked(parts.field("1"), pl.select(month).to_series(), pl.select(day).to_series())
 
 
 def _parse_slashed(text: pl.Series, rows: pl.Series) -> tuple[pl.Series, Issues]:
@@ -90,10 +92,13 @@ def _parse_partial(text: pl.Series) -> pl.Series:
 
 
 def _parse_serial(text: pl.Series) -> pl.Series:
-    """Days since 1899-12-30, as spreadsheets store dates; only five digits, so that years stay years."""
+    """Numbers that stand for days: since 1899-12-30 as spreadsheets store them, five digits only so that years stay
+    years, and the milliseconds since 1970 of ArcGIS."""
     days = text.str.extract(r"^([1-6]\d{4})(?:\.\d+)?$", 1).cast(pl.Int64, strict=False)
-    epoch = pl.lit(date(1899, 12, 30))
-    return pl.select((epoch + pl.duration(days=pl.lit(days))).dt.to_string("%Y-%m-%d")).to_series()
+    milliseconds = text.str.extract(r"^(-?\d{11,13})$", 1).cast(pl.Int64, strict=False)
+    serial = pl.lit(date(1899, 12, 30)) + pl.duration(days=pl.lit(days))
+    stamp = pl.from_epoch(pl.lit(milliseconds), time_unit="ms").dt.date()
+    return pl.select(pl.coalesce(serial, stamp).dt.to_string("%Y-%m-%d")).to_series()
 
 
 def _full_year(year: pl.Series) -> pl.Series:

@@ -42,7 +42,12 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
 
 def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Series | None]:
     """The first rung that tells the rows apart, with its keys; costly ones are made only if it comes to them."""
-    ladder = {Rung.REFERENCE: _by_reference, Rung.NATIONAL: _by_number, Rung.NATURAL: _by_natural_key}
+    ladder = {
+        Rung.REFERENCE: _by_reference,
+        Rung.NATIONAL: _by_number,
+        Rung.NATURAL: _by_natural_key,
+        Rung.NATURAL_WITH_PLACE: _by_natural_key_and_place,
+    }
     tried = [(last, TOLERATED_AGAIN)] if last in ladder else []
     for rung, tolerated in (*tried, *((rung, TOLERATED) for rung in ladder)):
         keys = ladder[rung](batch, layer)
@@ -60,13 +65,18 @@ def _by_number(batch: Batch, layer: Layer) -> pl.Series | None:
 
 
 def _by_natural_key(batch: Batch, layer: Layer) -> pl.Series | None:
-    """The layer's natural key; where it repeats, with the place as well."""
+    """The layer's natural key."""
     named = [_plain(batch.frame[name]) for name in layer.natural_key if name in batch.frame.columns]
     if not named:
         return None
     joined = pl.concat_str([part.fill_null("") for part in named], separator="|")
-    name = pl.select(pl.when(joined.str.strip_chars("|") != "").then(joined)).to_series()
-    return name if _fault(name) <= TOLERATED else name + "@" + _cell(batch)
+    return pl.select(pl.when(joined.str.strip_chars("|") != "").then(joined)).to_series()
+
+
+def _by_natural_key_and_place(batch: Batch, layer: Layer) -> pl.Series | None:
+    """The natural key with the place, for things that share a name; a rung of its own, because every key differs."""
+    name = _by_natural_key(batch, layer)
+    return None if name is None else name + "@" + _cell(batch)
 
 
 def _plain(values: pl.Series) -> pl.Series:
@@ -113,7 +123,8 @@ def _counted(keys: pl.Series, batch: Batch, layer: Layer) -> pl.Series:
     names = [pl.col(name).fill_null("") for name in layer.natural_key if name in rows.frame.columns]
     order = rows.frame.select(key=keys.filter(repeated), said=pl.concat_str([*names, _fingerprint(rows)]))
     place = order.select(pl.col("said").rank("ordinal").over("key")).to_series()
-    counted = pl.col("key") + "#" + place.cast(pl.String)
+    # No cell of a file holds this separator, so a counted key is never another row's own.
+    counted = pl.col("key") + "\x1f" + place.cast(pl.String)
     told = order.select(pl.when(place > 1).then(counted).otherwise("key")).to_series()
     return keys.scatter(repeated.arg_true(), told)
 

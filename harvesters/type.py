@@ -25,8 +25,6 @@ NULL_WORDS = (
     "?",
     "tbc",
     "tba",
-    "not known",
-    "unknown",
 )
 _YES = ("yes", "y", "true", "t", "1", "x", "✓", "on")
 _NO = ("no", "n", "false", "f", "0", "off")
@@ -198,11 +196,12 @@ def _parse_postcode(field: LayerField, text: pl.Series) -> Parsed:
 
 
 def _parse_uprn(field: LayerField, text: pl.Series) -> Parsed:
-    """One to twelve digits. `1.00E+11` and columns full of round thousands were rounded by a spreadsheet."""
+    """One to twelve digits. `1.00E+11` was rounded by a spreadsheet, and so were numbers that end in five zeros where
+    there are more of them than chance makes: 1 in 100,000."""
     plain = text.str.replace(r"\.0+$", "")
     digits = plain.str.extract(r"^0*([1-9]\d{0,11})$", 1)
     rounded = digits.str.contains(r"00000$")
-    if rounded.any() and (rounded.mean() or 0) > 0.2:  # type: ignore[operator]
+    if int(rounded.sum()) > max(2, len(rounded) // 1_000):
         digits = pl.select(pl.when(rounded).then(None).otherwise(digits)).to_series()
     return Parsed(
         digits,

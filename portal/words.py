@@ -54,7 +54,8 @@ PLATFORMS: Mapping[Platform, str] = {
 RUNGS: Mapping[Rung, str] = {
     Rung.REFERENCE: "by the council's own reference",
     Rung.NATIONAL: "by a national reference such as the UPRN",
-    Rung.NATURAL: "by name and place, for want of a reference",
+    Rung.NATURAL: "by name, for want of a reference",
+    Rung.NATURAL_WITH_PLACE: "by name and place, for want of a reference",
     Rung.FINGERPRINT: "by all their values, for want of anything better",
 }
 

@@ -54,7 +54,7 @@ def test_then_name_and_address_and_where_they_repeat_the_place_as_well() -> None
         Rung.NATURAL,
     )
     keys, rung, _ = keyed(batch(name=["Ash", "Ash"]))
-    assert rung is Rung.NATURAL and len(set(keys)) == 2 and all(k.startswith("ash|@") for k in keys)
+    assert rung is Rung.NATURAL_WITH_PLACE and len(set(keys)) == 2 and all(k.startswith("ash|@") for k in keys)
 
 
 def test_a_fingerprint_is_last_and_said_to_be_weak() -> None:
@@ -67,7 +67,7 @@ def test_rows_that_share_a_reference_each_keep_a_key_and_are_reported() -> None:
     references = [f"A{number}" for number in range(300)]
     references[7] = "A6"
     keys, rung, issues = keyed(batch(reference=references, name=references))
-    assert rung is Rung.REFERENCE and len(set(keys)) == 300 and set(keys[6:8]) == {"a6", "a6#2"}
+    assert rung is Rung.REFERENCE and len(set(keys)) == 300 and set(keys[6:8]) == {"a6", "a6\x1f2"}
     assert issues == {"reference not unique": [8, 9]}
 
 
@@ -87,7 +87,7 @@ def test_a_reference_that_often_repeats_is_no_key_but_its_rows_are_reported() ->
 def test_the_rung_of_last_time_is_kept_through_a_few_bad_rows() -> None:
     references = [f"A{number}" for number in range(100)]
     references[50] = "A49"
-    rows = batch(reference=references, name=references)
+    rows = batch(reference=references, name=[f"Toilet {number}" for number in range(100)])
     assert keyed(rows)[1] is Rung.NATURAL
     assert keyed(rows, last=Rung.REFERENCE)[1] is Rung.REFERENCE
 
@@ -139,3 +139,21 @@ def test_ids_repeated_throughout_the_file_lose_no_row(desk: Desk) -> None:
     report = desk.harvest([toilet(number, Ref="T1" if number % 2 else "T2") for number in range(1, 21)])
     assert report.values["features"] == 20 == len(desk.rows())
     assert counts(report).get("reference not unique", 20) == 20
+
+
+def test_names_that_begin_to_repeat_change_the_rung_and_not_the_keys_in_silence() -> None:
+    names = [f"Toilet {number}" for number in range(100)]
+    assert keyed(batch(name=names))[1] is Rung.NATURAL
+    assert keyed(batch(name=[*names, "Toilet 1"]))[1] is Rung.NATURAL_WITH_PLACE
+
+
+def test_a_few_names_that_repeat_do_not_change_the_rung_of_last_time() -> None:
+    names = [f"Toilet {number}" for number in range(100)]
+    assert keyed(batch(name=[*names, "Toilet 1"]), Rung.NATURAL)[1] is Rung.NATURAL
+
+
+def test_a_counted_reference_never_meets_a_real_one() -> None:
+    references = [*(f"R{number}" for number in range(400)), "R0", "R0#2"]
+    names = [f"Toilet {number}" for number in range(402)]
+    keys = keyed(batch(reference=references, name=names))[0]
+    assert len(set(keys)) == 402

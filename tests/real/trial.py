@@ -34,7 +34,8 @@ LAYERS = {
 EVERYONE = "everyone"
 BOUNDARIES = {
     "london": "boundaries/london/boroughs-2013.geojson",
-    "greater-manchester": "boundaries/greater-manchester/local_authority__2023__gm_local_authority_full_resolution.geojson",
+    "greater-manchester": "boundaries/greater-manchester/"
+    "local_authority__2023__gm_local_authority_full_resolution.geojson",
     EVERYONE: "boundaries/england/local-authorities-2013.geojson",
 }
 BRITAIN = [-8.7, 49.8, 1.8, 60.9]
