@@ -78,7 +78,9 @@ def _score(name: str, field: LayerField, column: str, stem: str, values: pl.Seri
     by_name, evidence = _name_score(field, column, stem)
     if known and by_name < ALIAS - 0.003 * len(field.aliases):
         by_name = 0.0
-    if name == "reference" and (plain(column) in _NEVER_A_REFERENCE or _counts_rows(values)):
+    if name == "reference" and (
+        plain(column) in _NEVER_A_REFERENCE or (plain(column) == "id" and _counts_rows(values))
+    ):
         return None
     valid = share_valid(field, values)
     if by_name == 0 and field.type is FieldType.POSTCODE and valid >= 0.9:

@@ -94,12 +94,13 @@ def read_cursor(text: str) -> int:
 
 def _limit(text: str) -> int:
     allowed = f"a whole number from 1; above {LARGEST_LIMIT} is read as {LARGEST_LIMIT}"
-    if not (text.isascii() and text.isdigit()):
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
         raise bad_value("limit", text, "it is not a whole number", allowed)
+    if text != digits or not digits.strip("0"):
+        raise bad_value("limit", text, "it must be at least 1", allowed)
     if len(text) > 18:
         return LARGEST_LIMIT
-    if int(text) == 0:
-        raise bad_value("limit", text, "it must be at least 1", allowed)
     return min(int(text), LARGEST_LIMIT)
 
 

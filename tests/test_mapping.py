@@ -168,9 +168,13 @@ def test_a_column_of_postcodes_is_found_without_its_name() -> None:
     assert sure(mapped("public-toilets", {"Name": "name", "PCD_TXT": "postcode"}))["postcode"] == "PCD_TXT"
 
 
-@pytest.mark.parametrize("name", ["OBJECTID", "FID", "gml_id", "MI_PRINX", "ogc_fid", "ID", "Ref"])
+@pytest.mark.parametrize("name", ["OBJECTID", "FID", "gml_id", "MI_PRINX", "ogc_fid", "ID"])
 def test_a_column_that_counts_the_rows_is_never_a_reference(name: str) -> None:
     assert "reference" not in sure(mapped("conservation-areas", {name: "number", "Name": "name"}))
+
+
+def test_references_that_a_council_numbers_from_one_are_references() -> None:
+    assert sure(mapped("conservation-areas", {"Ref": "number", "Name": "name"}))["reference"] == "Ref"
 
 
 @pytest.mark.parametrize("name", ["OBJECTID", "FID", "gml_id", "MI_PRINX"])
