@@ -8,13 +8,13 @@ import shapely
 
 from datasets.crs import Method
 from datasets.feed import Location, LocationKind
-from harvesters.axes import paired_columns
 from harvesters.batch import Opened
-from harvesters.crs import Chosen, choose_reading, metres_of_precision
-from harvesters.grid_reference import GRID_REFERENCE
-from harvesters.positions import looks_like_pairs, read_positions
-from harvesters.postcodes import extract_postcodes
-from harvesters.shapes import SHAPE_TEXT
+from harvesters.location.axes import paired_columns
+from harvesters.location.crs import Chosen, choose_reading, metres_of_precision
+from harvesters.location.grid_reference import GRID_REFERENCE
+from harvesters.location.positions import looks_like_pairs, read_positions
+from harvesters.location.postcodes import extract_postcodes
+from harvesters.location.shapes import SHAPE_TEXT
 from harvesters.surroundings import Surroundings
 
 SAMPLE = 1_000

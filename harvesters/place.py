@@ -12,11 +12,11 @@ from datasets.feed import Location
 from datasets.issues import Issues, feed_issue, row_issues
 from datasets.vocabulary import Action, GeometryKind
 from harvesters.batch import ROW_NO, Batch, Geometries, Opened
-from harvesters.fit import POINTS, fit, points
-from harvesters.gather import Rows, gather_places, row_values
-from harvesters.numbers import Mask
-from harvesters.outside import metres_outside
-from harvesters.resolve import PLACED_BY, Resolved, Status
+from harvesters.location.fit import POINTS, fit, points
+from harvesters.location.gather import Rows, gather_places, row_values
+from harvesters.location.numbers import Mask
+from harvesters.location.outside import metres_outside
+from harvesters.location.resolve import PLACED_BY, Resolved, Status
 from harvesters.surroundings import Surroundings
 
 _DROPPED = {

@@ -4,7 +4,7 @@ Worked out here and not by the server, because then only what is new or changed 
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b, md5
 
 import numpy as np
@@ -63,9 +63,10 @@ def joined(*columns: pl.Series | str) -> pl.Series:
 
 def as_lines(frame: pl.DataFrame) -> pl.Series:
     """Each row as a line of COPY's text format, its columns parted by tabs and nulls left empty."""
-    columns = [
-        pl.lit("") if frame[name].null_count() == frame.height else _as_text(frame, name) for name in frame.columns
-    ]
+    texts = frame.select(pl.col(pl.String))
+    special = texts.select(pl.all().str.contains(r"[\\\t\r\n]").any()).row(0) if texts.width else ()
+    escaped = {name for name, has_special in zip(texts.columns, special, strict=True) if has_special}
+    columns = [_as_text(frame, name, escaped) for name in frame.columns]
     return frame.select(pl.concat_str(columns, separator="\t")).to_series()
 
 
@@ -125,20 +126,22 @@ def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object
     return pl.read_csv(buffer, has_header=False, schema=schema, empty_string_is_null=False)
 
 
-def _cells(middles: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cells(middles: NDArray[np.float64]) -> NDArray[np.int32]:
     """Each number as a cell of their range."""
     low, high = middles.min(initial=np.inf), middles.max(initial=-np.inf)
-    cells: NDArray[np.int64] = ((middles - low) / ((high - low) or 1) * (2**_HILBERT_BITS - 1)).astype(np.int64)
+    cells: NDArray[np.int32] = ((middles - low) / ((high - low) or 1) * (2**_HILBERT_BITS - 1)).astype(np.int32)
     return cells
 
 
-def _as_text(frame: pl.DataFrame, name: str) -> pl.Expr:
+def _as_text(frame: pl.DataFrame, name: str, escaped: Container[str]) -> pl.Expr:
     """A column as COPY reads it; values of codelists hold nothing that an array would need to escape."""
-    column, kind = pl.col(name), frame.schema[name]
-    if isinstance(kind, pl.List):
+    column = pl.col(name)
+    if frame[name].null_count() == frame.height:
+        return pl.lit("")
+    if isinstance(frame.schema[name], pl.List):
         quoted = pl.lit('{"') + column.list.join('","') + pl.lit('"}')
         return pl.when(column.list.len() == 0).then(pl.lit("{}")).otherwise(quoted).fill_null("")
-    if kind == pl.String and frame[name].str.contains(r"[\\\t\r\n]").any():
-        for character, escaped in (("\\", r"\\"), ("\t", r"\t"), ("\r", r"\r"), ("\n", r"\n")):
-            column = column.str.replace_all(character, escaped, literal=True)
+    if name in escaped:
+        for character, written in (("\\", r"\\"), ("\t", r"\t"), ("\r", r"\r"), ("\n", r"\n")):
+            column = column.str.replace_all(character, written, literal=True)
     return column.cast(pl.String).fill_null("")

@@ -143,3 +143,6 @@ def _quiet(source: Source) -> Iterator[None]:
     except (RuntimeError, ValueError, OSError, pl.exceptions.PolarsError) as error:
         said = re.sub(r"\S*/(resource\.\w+)", r"\1", " ".join(str(error).split()))[:300]
         raise RunFailed("E-FORMAT", f"{source.name} cannot be read: {said.rstrip('.')}.") from None
+    finally:
+        # GDAL's options are the whole program's; this one would keep others from reading inside a zip.
+        pyogrio.set_gdal_config_options({"SHAPE_RESTORE_SHX": None})

@@ -14,10 +14,10 @@ WHAT = "COPY of the finished rows from a CSV file into a new table, primary key 
 
 def export_rows(url: str, path: Path) -> None:
     """The layer's rows as CSV, shapes as hexadecimal EWKB."""
-    with psycopg.connect(url) as connection, path.open("wb") as file:
-        with connection.cursor().copy(f"COPY {_layer_table()} TO STDOUT (FORMAT csv)".encode()) as copy:
-            for block in copy:
-                file.write(block)
+    command = f"COPY {_layer_table()} TO STDOUT (FORMAT csv)".encode()
+    with psycopg.connect(url) as connection, connection.cursor().copy(command) as copy, path.open("wb") as file:
+        for block in copy:
+            file.write(block)
 
 
 def bare_load(url: str, path: Path) -> tuple[float, float]:

@@ -82,7 +82,7 @@ def test_postcodes_that_are_not_known_are_not_in_the_answer(engine):
         ("name,lon,lat\nx,1,2\n", "no column is called postcode"),
         ("postcode,ward\nAB1 1AA,x\n", "no columns lon and lat"),
         ("postcode,lon,lat\nAB1 1AA,0,0\n", "not one row"),
-        ("", "cannot be read"),
+        ("", "is no CSV of postcodes"),
     ],
 )
 def test_a_file_that_is_no_gazetteer_is_refused(engine, tmp_path, content, said):

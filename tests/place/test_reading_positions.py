@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 import shapely
 
-from harvesters.axes import paired_columns
-from harvesters.grid_reference import read_grid_references
-from harvesters.numbers import read_numbers
-from harvesters.positions import looks_like_pairs
-from harvesters.postcodes import extract_postcodes
-from harvesters.shapes import read_shapes
+from harvesters.location.axes import paired_columns
+from harvesters.location.grid_reference import read_grid_references
+from harvesters.location.numbers import read_numbers
+from harvesters.location.positions import looks_like_pairs
+from harvesters.location.postcodes import extract_postcodes
+from harvesters.location.shapes import read_shapes
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datasets.crs import Floats
 from datasets.vocabulary import GeometryKind
 from harvesters.batch import Geometries
-from harvesters.numbers import Mask
+from harvesters.location.numbers import Mask
 from harvesters.surroundings import METRES_PER_DEGREE
 
 PRECISION = 7

@@ -14,10 +14,17 @@ from datasets.feed import Location, LocationKind
 from datasets.issues import Issues, feed_issue, row_issues
 from datasets.vocabulary import Action
 from harvesters.batch import ROW_NO, Geometries, Opened
-from harvesters.crs import READINGS, Reading, at_null_island, choose_reading, converted_issue, metres_of_precision
-from harvesters.numbers import Mask
-from harvesters.positions import Positions, read_column, read_positions
-from harvesters.postcodes import read_postcodes
+from harvesters.location.crs import (
+    READINGS,
+    Reading,
+    at_null_island,
+    choose_reading,
+    converted_issue,
+    metres_of_precision,
+)
+from harvesters.location.numbers import Mask
+from harvesters.location.positions import Positions, read_column, read_positions
+from harvesters.location.postcodes import read_postcodes
 from harvesters.surroundings import Surroundings
 
 COARSE_M = 100.0

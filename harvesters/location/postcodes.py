@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from datasets.crs import Floats
-from harvesters.numbers import Mask
+from harvesters.location.numbers import Mask
 from harvesters.surroundings import Surroundings
 
 POSTCODE = r"\b([A-Z]{1,2}[0-9][0-9A-Z]?)\s*([0-9][ABD-HJLNP-UW-Z]{2})\b"

@@ -7,7 +7,7 @@ from shapely.geometry.base import BaseGeometry
 
 from datasets.crs import Floats, wgs84_to_bng
 from harvesters.batch import Geometries
-from harvesters.numbers import Mask
+from harvesters.location.numbers import Mask
 
 TOLERANCE_M = 0.5
 TOLERANCE_SHARE = 0.05

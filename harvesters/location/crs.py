@@ -9,8 +9,8 @@ from datasets.feed import Location, LocationKind
 from datasets.issues import Issues, feed_issue
 from datasets.vocabulary import Action
 from harvesters.batch import Opened
-from harvesters.numbers import Mask
-from harvesters.positions import Positions
+from harvesters.location.numbers import Mask
+from harvesters.location.positions import Positions
 from harvesters.surroundings import Surroundings
 
 SAMPLE = 5_000

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from datasets.crs import Floats
-from harvesters.numbers import Mask
+from harvesters.location.numbers import Mask
 
 GRID_REFERENCE = r"^\s*([HJNOST])([A-HJ-Z])[\s/-]*(?:(\d{2,5})[\s/-]+(\d{2,5})|(\d{4,10}))\s*$"
 """Two letters and two numbers of as many digits, or both run together; below four digits it could be any code."""

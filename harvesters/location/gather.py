@@ -9,9 +9,9 @@ from datasets.feed import Location, LocationKind
 from datasets.issues import Issues, row_issues
 from datasets.vocabulary import Action, GeometryKind
 from harvesters.batch import ROW_NO, Batch, Opened
-from harvesters.fit import points
-from harvesters.numbers import Mask
-from harvesters.resolve import HAS_NO_COORDINATES, PLACED_BY, Resolved, Status, resolve, resolve_postcodes
+from harvesters.location.fit import points
+from harvesters.location.numbers import Mask
+from harvesters.location.resolve import HAS_NO_COORDINATES, PLACED_BY, Resolved, Status, resolve, resolve_postcodes
 from harvesters.surroundings import METRES_PER_DEGREE, Surroundings
 
 DISAGREE_M = 100.0

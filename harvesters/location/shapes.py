@@ -10,7 +10,7 @@ import pyogrio.raw
 import shapely
 
 from harvesters.batch import Geometries
-from harvesters.numbers import Mask
+from harvesters.location.numbers import Mask
 
 _KIND = r'"type"\s*:\s*"(?:Multi)?(?:Point|LineString|Polygon)"'
 _WKT = (

@@ -12,9 +12,9 @@ from datasets.crs import Floats
 from datasets.errors import RunHeld
 from datasets.feed import Location, LocationKind
 from harvesters.batch import Geometries, Opened
-from harvesters.grid_reference import read_grid_references
-from harvesters.numbers import Mask, read_numbers
-from harvesters.shapes import read_shapes
+from harvesters.location.grid_reference import read_grid_references
+from harvesters.location.numbers import Mask, read_numbers
+from harvesters.location.shapes import read_shapes
 
 _SEPARATOR = r"""(?:\s*[,;|/]\s*|\s+|["']?\s*,\s*["']\w+["']\s*:\s*["']?)"""
 _DECIMAL, _METRES = r"-?\d{1,7}\.\d+", r"[1-9]\d{3,6}"
