@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from ogc.app import OgcService
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
@@ -16,6 +15,7 @@ from starlette.types import ExceptionHandler
 from datasets.city import read_city
 from datasets.settings import Settings
 from datasets.store.engine import connect
+from ogc.app import OgcService
 from portal.pages import problems
 from portal.rendering import make_environment
 from portal.routes import routes
