@@ -26,8 +26,8 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
     `last` is the rung of the last publish.
     """
     batch, issues = _without_repeats(batch, layer)
-    rung, keys = _choose(batch, layer, last)
-    unique = keys is not None and _fault(keys) == 0
+    rung, keys, fault = _choose(batch, layer, last)
+    unique = fault == 0
     if not (unique and rung is Rung.REFERENCE):
         issues += _reference_issues(batch)
     if keys is None:
@@ -40,8 +40,9 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
     return batch.with_columns(key=keys, rung=pl.lit(rung.value)), rung, issues
 
 
-def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Series | None]:
-    """The first rung that tells the rows apart, with its keys; costly ones are made only if it comes to them."""
+def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Series | None, float]:
+    """The first rung that tells the rows apart, with its keys and their fault; costly ones are made only if it comes
+    to them."""
     ladder = {
         Rung.REFERENCE: _by_reference,
         Rung.NATIONAL: _by_number,
@@ -51,9 +52,9 @@ def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Ser
     tried = [(last, TOLERATED_AGAIN)] if last in ladder else []
     for rung, tolerated in (*tried, *((rung, TOLERATED) for rung in ladder)):
         keys = ladder[rung](batch, layer)
-        if keys is not None and _fault(keys) <= tolerated:
-            return rung, keys
-    return Rung.FINGERPRINT, None
+        if keys is not None and (fault := _fault(keys)) <= tolerated:
+            return rung, keys, fault
+    return Rung.FINGERPRINT, None, 1.0
 
 
 def _by_reference(batch: Batch, layer: Layer) -> pl.Series | None:

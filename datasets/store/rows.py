@@ -4,6 +4,8 @@ Worked out here and not by the server, because then only what is new or changed 
 """
 
 import io
+import os
+import socket
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b, md5
 
@@ -23,7 +25,8 @@ Cursor = psycopg.ClientCursor[tuple[object, ...]]
 PORTION = 50_000
 """Features that are made ready at a time, while as many are on their way."""
 
-_HILBERT_BITS = 16
+_HILBERT_BITS = 12
+_SEND_BYTES = 2 << 20
 
 
 class FeatureLines:
@@ -95,13 +98,15 @@ def hilbert_order(shapes: Shapes) -> Places:
     """The order in which neighbours stand near each other, by the middle of each shape's bounds."""
     west, south, east, north = np.nan_to_num(shapely.bounds(shapes)).T
     x, y = _cells(west + east), _cells(south + north)
-    place = np.zeros(len(shapes), dtype=np.int64)
+    place = np.zeros_like(x)
     for bit in range(_HILBERT_BITS - 1, -1, -1):
         right, up = x >> bit & 1, y >> bit & 1
         place = place << 2 | (3 * right ^ up)
-        turned = -(right & ~up & 1)
-        x, y = x ^ turned, y ^ turned
-        x, y = np.where(up, x, y), np.where(up, y, x)
+        below = up - 1
+        mirrored = -right & below
+        x, y = x ^ mirrored, y ^ mirrored
+        exchanged = (x ^ y) & below
+        x, y = x ^ exchanged, y ^ exchanged
     return np.argsort(place, kind="stable").astype(np.int64)
 
 
@@ -109,9 +114,16 @@ def copy_into(cursor: Cursor, table: sql.Composable, columns: Sequence[str], par
     """Adds the lines of all parts to a table. One part is made while the one before it is on its way."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT text, NULL '')").format(table, names)
+    _enlarge_send_buffer(cursor)
     with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
         for lines in parts:
             copy.write(lines.str.join("\n", ignore_nulls=False).item() + "\n")
+
+
+def _enlarge_send_buffer(cursor: Cursor) -> None:
+    """The thread that sends must wait for this one whenever the buffer is empty; a large one keeps the server busy."""
+    with socket.socket(fileno=os.dup(cursor.connection.pgconn.socket)) as sending:
+        sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
 
 
 def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object], schema: pl.Schema) -> pl.DataFrame:

@@ -22,10 +22,16 @@ def test_no_feed_is_missing(state):
     assert state() is CouncilState.MISSING
 
 
-def test_a_removed_feed_is_missing(state, rows):
+def test_a_removed_feed_that_gave_nothing_is_missing(state, rows):
+    rows.feed(removed_at=NOW)
+    rows.run("failed")
+    assert state() is CouncilState.MISSING
+
+
+def test_a_removed_feed_whose_features_are_still_served_is_stale(state, rows):
     rows.feed(removed_at=NOW)
     rows.run()
-    assert state() is CouncilState.MISSING
+    assert state() is CouncilState.STALE
 
 
 def test_a_feed_without_an_ended_run_is_waiting(state, rows):

@@ -89,9 +89,7 @@ FILES = {
     "conservation-areas/south-oxfordshire-district-council/07b84ead.gml": Expected(72, 72),
     "conservation-areas/city-of-london-corporation/fa971146.gml": Expected(27, 27),
     "polling-stations/conwy/Conwy CBC Polling Stations (with UPRN) 20160407.xlsx": Expected(77, 77, "EPSG:27700"),
-    "polling-stations/glasgow/GlasgowPollingPlaceLocations.xls": Expected(
-        267, 220, "EPSG:27700", issues=(("duplicate row", 47),)
-    ),
+    "polling-stations/glasgow/GlasgowPollingPlaceLocations.xls": Expected(267, 267, "EPSG:27700"),
     "public-toilets/wandsworth/Public & Community Toilets in Wandsworth.kml": Expected(94, 94, "EPSG:4326"),
     # No header, and one column.
     "polling-stations/basingstoke/161-15 polling station addresses.csv": held("E-FIELD-MISSING", 130),
