@@ -5,6 +5,7 @@ before. Readers see the old slice or the new one, never half of each.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -110,8 +111,10 @@ class _Publisher:
 
     def run(self) -> Diff:
         revision = self._begin()
-        lines = FeatureLines(self.new.frame, self.new.geometry, self.content)
-        changes = compare(self._held(), lines.keys, lines.hashes, complete=self.new.complete)
+        with ThreadPoolExecutor(1) as beside:
+            held = beside.submit(self._held)
+            lines = FeatureLines(self.new.frame, self.new.geometry, self.content)
+            changes = compare(held.result(), lines.keys, lines.hashes, complete=self.new.complete)
         if not changes.total:
             return Diff(revision=revision)
         ended, missing = self._take_away(changes.gone)

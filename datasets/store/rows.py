@@ -39,7 +39,7 @@ class FeatureLines:
         self._shapes = shapes
         self._wkb = pl.Series(shapely.to_wkb(shapes).tolist(), dtype=pl.Binary)
         self._content = as_lines(frame.select(content))
-        self._identity = as_lines(frame.select("key", "row_no"))
+        self._identity = frame.select("key", "row_no")
 
     def hashes(self) -> pl.Series:
         """The content hash of every feature."""
@@ -51,7 +51,8 @@ class FeatureLines:
         for start in range(0, len(places), PORTION):
             chosen = places[start : start + PORTION]
             content, shapes = self._content[chosen], hexadecimal(self._wkb[chosen])
-            yield self.keys[chosen], (content, self._identity[chosen], content_hashes(content, shapes), shapes)
+            identity = as_lines(self._identity[chosen])
+            yield self.keys[chosen], (content, identity, content_hashes(content, shapes), shapes)
 
     def along_hilbert_curve(self, places: Places) -> Places:
         """The places in the order in which neighbours stand near each other."""
