@@ -28,13 +28,18 @@ main() {
     mkdir -p .citywide
     take_turns
     : >"$LOG"
-    postgres_there && python_there || install_system_packages
+    postgres_there && python_there && commands_there || install_system_packages
     environment_there || install_environment
     style_sheet_there || build_style_sheet
 }
 
 all_there() {
-    postgres_there && environment_there && style_sheet_there
+    postgres_there && commands_there && environment_there && style_sheet_there
+}
+
+commands_there() {
+    # The tests run every command of the README, and those ask the API with curl.
+    [ "$purpose" = run ] || command -v curl >/dev/null
 }
 
 postgres_there() {
@@ -108,6 +113,7 @@ install_system_packages() {
     fi
     postgres_there || fail "PostgreSQL with PostGIS is still not there after installing it; see $LOG."
     python_there || fail "Python 3.11 or newer with venv is still not there after installing it; see $LOG."
+    commands_there || fail "curl is still not there after installing it; see $LOG."
 }
 
 install_with_apt() {
@@ -143,6 +149,7 @@ missing_packages() {
         printf '%s\n' "postgresql-$version" "postgresql-$version-postgis-3"
     fi
     python_there || newest_python
+    commands_there || echo curl
 }
 
 installed_without_postgis() {
