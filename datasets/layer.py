@@ -105,7 +105,7 @@ class Layer(BaseModel):
 
 PROVENANCE_COLUMNS = frozenset(
     {"fid", "feature_id", "council", "feed_id", "key", "rung", "resource_sha256", "row_no", "placed", "outside_m"}
-    | {"first_seen", "changed_at", "revision", "content_hash", "missing_since", "geom"}
+    | {"first_seen", "changed_at", "revision", "first_revision", "content_hash", "missing_since", "geom"}
 )
 """Columns every layer table has beside its fields; `reference` is a field of the envelope."""
 

@@ -3,6 +3,7 @@ every change is recorded with what was before, and readers see the old slice or 
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -11,12 +12,16 @@ import polars as pl
 import psycopg
 import pytest
 import shapely
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from datasets.layer import find_layer
+from datasets.store import migrate as migrating
 from datasets.store import publish as publishing
 from datasets.store import runs
+from datasets.store.engine import connect
 from datasets.store.feeds import save_feed
 from datasets.store.publish import CHANNEL, Diff, Slice, end_missing, publish
 from datasets.vocabulary import Outcome
@@ -31,6 +36,18 @@ WAIT_BEFORE_THE_LAST_STATEMENT = """
     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN new; END $$;
     CREATE TRIGGER wait BEFORE UPDATE ON citywide.layer FOR EACH ROW EXECUTE FUNCTION wait()
+"""
+
+BEFORE_0002 = """
+    CREATE SCHEMA layers;
+    CREATE TABLE layers.change (id serial, layer text, revision bigint, op text, feature_id text, before jsonb);
+    CREATE TABLE layers.public_toilets (feature_id text, revision bigint);
+    INSERT INTO layers.public_toilets VALUES ('kept', 2), ('back', 5), ('old', 3);
+    INSERT INTO layers.change (layer, revision, op, feature_id, before) VALUES
+        ('public-toilets', 1, 'insert', 'kept', NULL), ('public-toilets', 1, 'insert', 'back', NULL),
+        ('libraries', 9, 'insert', 'kept', NULL), ('public-toilets', 2, 'update', 'kept', '{"revision": 1}'),
+        ('public-toilets', 4, 'end', 'back', '{"revision": 2}'), ('public-toilets', 5, 'restore', 'back', NULL),
+        ('public-toilets', 6, 'update', 'old', '{"revision": 3}')
 """
 
 
@@ -52,7 +69,10 @@ class Shelf:
         return end_missing(self.engine, LAYER, self.feed_id, self.run(), now)
 
     def run(self) -> int:
-        return runs.begin_run(self.engine, self.feed_id)
+        """A run that is begun, its program gone before the next one is."""
+        begun = runs.begin_run(self.engine, self.feed_id, "a test")
+        query(self.engine, "UPDATE citywide.run SET lease_until = now() - interval '1 second' WHERE id = :i", i=begun)
+        return begun
 
     def rows(self, columns: str = "key, name") -> list[dict[str, Any]]:
         statement = f"SELECT {columns} FROM layers.public_toilets WHERE feed_id = :feed ORDER BY key"  # noqa: S608
@@ -87,7 +107,18 @@ def test_the_first_publish_inserts_everything_and_makes_revision_one(shelf: Shel
     diff = shelf.publish({"a": "Ash Lane", "b": "Birch Road"})
     assert (diff.inserted, diff.total, diff.revision, shelf.revision()) == (2, 2, 1, 1)
     assert [row["name"] for row in shelf.rows()] == ["Ash Lane", "Birch Road"]
-    assert [change["op"] for change in shelf.changes(1)] == ["insert", "insert"]
+    assert shelf.rows("first_revision") == [{"first_revision": 1}] * 2
+
+
+def test_an_insert_is_told_by_its_row_alone_which_keeps_its_first_revision(shelf: Shelf) -> None:
+    shelf.publish({"a": "Ash Lane"})
+    shelf.publish({"a": "Alder Lane", "b": "Birch Road"})
+    assert shelf.rows("first_revision, revision") == [
+        {"first_revision": 1, "revision": 2},
+        {"first_revision": 2, "revision": 2},
+    ]
+    [change] = shelf.changes(2)
+    assert (change["op"], change["before"]["first_revision"]) == ("update", 1)
 
 
 def test_only_the_changed_feature_is_written_and_its_change_says_what_was_before(shelf: Shelf) -> None:
@@ -163,7 +194,10 @@ def test_a_feature_that_ended_and_comes_back_has_its_old_id_and_is_told_as_resto
         shelf.publish({"a": "Ash Lane"}, MONDAY + timedelta(days=days))
     diff = shelf.publish({"a": "Ash Lane", "b": "Birch Road"}, MONDAY + 2 * WEEK)
     assert (diff.restored, diff.inserted) == (1, 0)
-    assert shelf.rows("feature_id")[1]["feature_id"] == feature_id
+    assert shelf.rows("feature_id, first_revision")[1] == {"feature_id": feature_id, "first_revision": diff.revision}
+    assert [(change["op"], change["feature_id"]) for change in shelf.changes(diff.revision)] == [
+        ("restore", feature_id)
+    ]
 
 
 def test_a_feature_missing_longer_than_a_week_that_comes_back_changed_is_not_ended(shelf: Shelf) -> None:
@@ -252,6 +286,9 @@ def test_the_layers_record_has_its_count_extent_and_time(shelf: Shelf) -> None:
     assert (layer["features"], layer["published_at"]) == (2, MONDAY)
     west, south, east, north = layer["extent"]
     assert (west, east) == pytest.approx((LON + 0.001, LON + 0.002)) and south < north
+    shelf.publish({"ccc": "Cherry Way"}, MONDAY + WEEK, complete=False)
+    [layer] = query(shelf.engine, "SELECT features, extent FROM citywide.layer WHERE revision > 0")
+    assert (layer["features"], layer["extent"][2]) == (3, pytest.approx(LON + 0.003))
 
 
 def test_a_large_first_publish_has_every_index_afterwards(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,3 +307,29 @@ def test_a_run_left_running_by_a_killed_program_is_ended_at_the_next_begin(shelf
     )
     assert (run["state"], run["outcome"], run["code"]) == ("ended", Outcome.FAILED.value, "E-FAULT")
     assert "stopped" in run["message"] and run["ended_at"] is not None
+
+
+def test_a_database_from_before_first_revisions_gets_them_from_its_changes(fresh_database_url: str) -> None:
+    engine = connect(fresh_database_url)
+    query(engine, "CREATE SCHEMA citywide")
+    migrate_to(engine, "0001")
+    query(engine, BEFORE_0002)
+    migrate_to(engine, "0002")
+    rows = query(engine, "SELECT feature_id, first_revision FROM layers.public_toilets ORDER BY 1")
+    told = query(engine, "SELECT op, before ->> 'first_revision' AS came FROM layers.change ORDER BY id")
+    engine.dispose()
+    assert {row["feature_id"]: row["first_revision"] for row in rows} == {"back": 5, "kept": 1, "old": 3}
+    assert [(row["op"], row["came"]) for row in told] == [
+        ("update", "1"),
+        ("end", "1"),
+        ("restore", None),
+        ("update", "3"),
+    ]
+
+
+def migrate_to(engine: Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

@@ -1,6 +1,5 @@
 """Comparing a feed's new slice with the features its layer holds of it: what is new, changed, back or gone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +28,13 @@ class Changes:
         return len(self.new) + self.changed.height + self.gone.height
 
 
-def compare(held: pl.DataFrame, keys: pl.Series, hashes: Callable[[], pl.Series], *, complete: bool) -> Changes:
-    """What publishing the slice means. `held` is of schema HELD; `hashes` makes the digests of the slice's features,
-    and is called only where there is something to compare. Only what a `complete` slice lacks is gone."""
+def compare(held: pl.DataFrame, keys: pl.Series, hashes: pl.Series, *, complete: bool) -> Changes:
+    """What publishing the slice means. `held` is of schema HELD; `hashes` are the digests of the slice's
+    features, not looked at where none is held. Only what a `complete` slice lacks is gone."""
     lacking = held.join(keys.to_frame("key"), on="key", how="anti") if complete else held.clear()
     if held.is_empty() or keys.is_empty():
         return Changes(np.arange(len(keys)), pl.DataFrame(schema=_CHANGED), leaving(lacking))
-    now = pl.DataFrame({"key": keys, "now": hashes()}).with_row_index("place").cast({"place": pl.Int64})
+    now = pl.DataFrame({"key": keys, "now": hashes}).with_row_index("place").cast({"place": pl.Int64})
     both = now.join(held, on="key", how="left", maintain_order="left")
     is_back = pl.col("is_missing") == 1
     changed = both.filter(pl.col("fid").is_not_null() & (is_back | (pl.col("now") != pl.col("content_hash"))))

@@ -30,29 +30,32 @@ _SEND_BYTES = 2 << 20
 
 
 class FeatureLines:
-    """Features as lines for COPY. `content` are the columns of `frame` that say what a feature is, with its shape."""
+    """Features as lines for COPY, made when they are asked for: most of them while the server is busy with others.
+    `content` are the columns of `frame` that say what a feature is, with its shape."""
 
     def __init__(self, frame: pl.DataFrame, shapes: Shapes, content: Sequence[str]) -> None:
         self.keys = frame["key"]
         self.columns = (*content, "key", "row_no", "content_hash", "geom")
         """The columns of a line."""
+        self._content, self._identity = frame.select(content), frame.select("key", "row_no")
         self._shapes = shapes
-        self._wkb = pl.Series(shapely.to_wkb(shapes).tolist(), dtype=pl.Binary)
-        self._content = as_lines(frame.select(content))
-        self._identity = frame.select("key", "row_no")
 
     def hashes(self) -> pl.Series:
         """The content hash of every feature."""
         portions = (slice(start, start + PORTION) for start in range(0, len(self.keys), PORTION))
-        return pl.concat(content_hashes(self._content[p], hexadecimal(self._wkb[p])) for p in portions)
+        return pl.concat([self.keys.clear(), *(content_hashes(*self._said(portion)) for portion in portions)])
 
     def portions(self, places: Places) -> Portions:
         """The features at these places, PORTION of them at a time: their keys, and the parts of their lines."""
         for start in range(0, len(places), PORTION):
             chosen = places[start : start + PORTION]
-            content, shapes = self._content[chosen], hexadecimal(self._wkb[chosen])
-            identity = as_lines(self._identity[chosen])
-            yield self.keys[chosen], (content, identity, content_hashes(content, shapes), shapes)
+            content, shapes = self._said(chosen)
+            identity = self._identity[chosen]
+            yield identity["key"], (content, as_lines(identity), content_hashes(content, shapes), shapes)
+
+    def _said(self, chosen: Places | slice) -> tuple[pl.Series, pl.Series]:
+        """What the features at these places say: their content, and their shapes."""
+        return as_lines(self._content[chosen]), hexadecimal(self._shapes[chosen])
 
     def along_hilbert_curve(self, places: Places) -> Places:
         """The places in the order in which neighbours stand near each other."""
@@ -89,9 +92,10 @@ def mint_ids(begin: str, keys: pl.Series) -> pl.Series:
     return pl.Series("feature_id", ids, dtype=pl.String)
 
 
-def hexadecimal(wkb: pl.Series) -> pl.Series:
+def hexadecimal(shapes: Shapes) -> pl.Series:
     """Shapes as PostGIS reads them, empty where there is none. Polars writes the digits several times faster than GEOS
     does."""
+    wkb = pl.Series(shapely.to_wkb(shapes).tolist(), dtype=pl.Binary)
     return wkb.bin.encode("hex").fill_null("")
 
 
@@ -118,7 +122,7 @@ def copy_into(cursor: Cursor, table: sql.Composable, columns: Sequence[str], par
     _enlarge_send_buffer(cursor)
     with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
         for lines in parts:
-            copy.write(lines.str.join("\n", ignore_nulls=False).item() + "\n")
+            copy.write(lines.str.join("\n", ignore_nulls=False).cast(pl.Binary).item() + b"\n")
 
 
 def _enlarge_send_buffer(cursor: Cursor) -> None:

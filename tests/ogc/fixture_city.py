@@ -77,6 +77,7 @@ def row(number: int, layer: str) -> dict[str, Any]:
         "resource_sha256": SHA256,
         "row_no": number + 2,
         "revision": 1,
+        "first_revision": 1,
         "content_hash": hashlib.md5(str(number).encode()).hexdigest(),
     }
 

@@ -17,8 +17,9 @@ Connection = psycopg.Connection[tuple[object, ...]]
 LAYER = find_layer("polling-stations")
 GROW = """
 INSERT INTO layers.polling_stations
-    (feature_id, council, feed_id, key, rung, name, placed, resource_sha256, row_no, revision, content_hash, geom)
-SELECT 'p' || n, 'X08000001', 'f', n::text, 'reference', 'Hall ' || mod(n, 40), 'xy', 'x', n, 1, md5(n::text)::uuid,
+    (feature_id, council, feed_id, key, rung, name, placed, resource_sha256, row_no, revision, first_revision,
+     content_hash, geom)
+SELECT 'p' || n, 'X08000001', 'f', n::text, 'reference', 'Hall ' || mod(n, 40), 'xy', 'x', n, 1, 1, md5(n::text)::uuid,
        ST_SetSRID(ST_Point(1 + mod(n * 7919, 50000) / 50000.0, 51 + mod(n * 104729, 50000) / 50000.0), 4326)
 FROM generate_series(1, 50000::bigint) AS n
 """

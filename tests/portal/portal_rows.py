@@ -81,7 +81,13 @@ class Rows:
         for number in range(count):
             key = f"{council}/{number}"
             values = {"feature_id": key, "council": council, "feed_id": TOILETS, "key": key, "rung": "reference"}
-            values |= {"placed": "xy", "resource_sha256": "0" * 64, "row_no": number, "revision": 1}
+            values |= {
+                "placed": "xy",
+                "resource_sha256": "0" * 64,
+                "row_no": number,
+                "revision": 1,
+                "first_revision": 1,
+            }
             values |= {"content_hash": md5(key.encode()).hexdigest(), "geom": "SRID=4326;POINT(-1 52.1)"}
             self._add(layer_table(layers()[layer]), values)
         with self.engine.begin() as connection:
