@@ -1,6 +1,7 @@
 """Feeds: one council's published dataset that is harvested for one layer, as a small document or a row."""
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from datasets.errors import RegisterError
 from datasets.layer import find_layer
 from datasets.licence import find_licence
 from datasets.register import read_document
-from datasets.vocabulary import Platform
 
 SHIPPED = Path(__file__).parent / "feeds"
 
@@ -105,15 +105,16 @@ class Location(BaseModel):
 
 
 class Feed(BaseModel):
-    """One feed. `params` are the adapter's own (CKAN: dataset, resource); `sheet` and `source_layer` choose inside a
-    file that holds several tables; `mapping` and `location` are used as stated, else proposed at every run."""
+    """One feed. `platform` names an adapter; `params` are the adapter's own (CKAN: dataset, resource); `sheet` and
+    `source_layer` choose inside a file that holds several tables; `mapping` and `location` are used as stated, else
+    proposed at every run; `last_seen_working` is a shipped feed's, from where its address was taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,98}$")
     council: str = Field(pattern=r"^[A-Z][0-9]{8}$")
     layer: str
-    platform: Platform = Platform.FILE
+    platform: str = Field(default="file", pattern=r"^[a-z0-9]+$")
     url: str
     params: Mapping[str, str] = Field(default_factory=dict)
     licence: str
@@ -121,6 +122,7 @@ class Feed(BaseModel):
     documentation_url: str | None = None
     contact_role: str = ""
     cadence: Cadence = Cadence.MONTHLY
+    last_seen_working: date | None = None
     sheet: str | None = None
     source_layer: str | None = None
     mapping: Mapping[str, FieldRule] = Field(default_factory=dict)

@@ -29,13 +29,14 @@ def licences() -> dict[str, Licence]:
 
 
 def find_licence(text: str) -> str:
-    """The register id for an id or alias; RegisterError when it is none. Nothing is guessed."""
+    """The register id for an id, title, address or alias; RegisterError when it is none. Nothing is guessed."""
     wanted = _plain(text)
     for key, licence in licences().items():
-        if wanted in {_plain(key), _plain(licence.title), *map(_plain, licence.aliases)}:
+        if wanted in {_plain(name) for name in (key, licence.title, licence.url or "", *licence.aliases)} - {""}:
             return key
     raise RegisterError(f"{text!r} is not a licence we know; use one of {', '.join(licences())}.")
 
 
 def _plain(text: str) -> str:
-    return text.strip().lower().replace("http://", "https://").rstrip("/")
+    """Spelled as it is compared: without case, and an address without its scheme, `www.` and the last slash."""
+    return text.strip().lower().removeprefix("http://").removeprefix("https://").removeprefix("www.").rstrip("/")

@@ -14,7 +14,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 class Settings:
     """One deployment's settings; passed as an argument, never imported as a global.
 
-    `database_url` None means the embedded cluster under `home`. Sizes are bytes, times seconds.
+    `database_url` None means the embedded cluster under `home`. Sizes are bytes, times seconds. `allow_loopback`: feeds
+    may be on this machine. `requests_per_second` is what one host is asked at most, by all workers together.
     """
 
     city: str
@@ -24,6 +25,10 @@ class Settings:
     max_resource_bytes: int
     max_unpacked_bytes: int
     fetch_seconds: int
+    allow_loopback: bool
+    requests_per_second: float
+    parse_bytes: int
+    parse_seconds: int
 
     @property
     def archive(self) -> Path:
@@ -47,6 +52,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_resource_bytes=_whole_number(env, "CITYWIDE_MAX_RESOURCE_BYTES", 1 << 30),
         max_unpacked_bytes=_whole_number(env, "CITYWIDE_MAX_UNPACKED_BYTES", 4 << 30),
         fetch_seconds=_whole_number(env, "CITYWIDE_FETCH_SECONDS", 1800),
+        allow_loopback=_flag(env, "CITYWIDE_ALLOW_LOOPBACK"),
+        requests_per_second=_pace(env, "CITYWIDE_REQUESTS_PER_SECOND", 2.0),
+        # A CSV file takes about ten times its size while it is read; twelve is for the largest one that is accepted.
+        parse_bytes=_whole_number(env, "CITYWIDE_PARSE_BYTES", 12 << 30),
+        parse_seconds=_whole_number(env, "CITYWIDE_PARSE_SECONDS", 600),
     )
 
 
@@ -57,3 +67,21 @@ def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise CitywideError(f"{name} must be a whole number above zero, not {text!r}.")
     return int(text)
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "")
+    if text not in ("", "0", "1"):
+        raise CitywideError(f"{name} must be 1 or 0, not {text!r}.")
+    return text == "1"
+
+
+def _pace(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    try:
+        number = float(text) if text else default
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1000:
+        raise CitywideError(f"{name} must be a number above zero, such as 0.5 or 2, not {text!r}.")
+    return number

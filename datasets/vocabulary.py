@@ -80,11 +80,21 @@ class Rung(StrEnum):
     FINGERPRINT = "fingerprint"
 
 
-class Platform(StrEnum):
-    """The protocols we have an adapter for."""
+class Decider(StrEnum):
+    """What told a run whether anything had changed: the rungs of the change ladder, cheapest first."""
 
-    FILE = "file"
-    CKAN = "ckan"
+    WATERMARK = "watermark"
+    CONDITIONAL = "conditional request"
+    BYTES = "same bytes"
+    CONTENT = "same content"
+    ROWS = "rows compared"
+
+
+class Reach(StrEnum):
+    """How much of its dataset a run read."""
+
+    FULL = "full"
+    CHANGES = "changes"
 
 
 class CouncilState(StrEnum):

@@ -10,6 +10,7 @@ OLDEST_POSTGRES=15
 PYTHONS="python3.13 python3.12 python3.11 python3"
 FRONTEND=portal/frontend
 LOG=.citywide/setup.log
+PEERS="cgi-mapserver mapserver-bin qgis-server redis-server"
 
 main() {
     purpose=run
@@ -19,8 +20,8 @@ main() {
         *) purpose= ;;
     esac
     case "$purpose" in
-        run | test) ;;
-        *) fail "Usage: deploy/setup.sh [--for run|test]" ;;
+        run | test | peers) ;;
+        *) fail "Usage: deploy/setup.sh [--for run|test|peers]" ;;
     esac
 
     all_there && exit 0
@@ -31,10 +32,11 @@ main() {
     postgres_there && python_there && commands_there || install_system_packages
     environment_there || install_environment
     style_sheet_there || build_style_sheet
+    peers_there || install_peers
 }
 
 all_there() {
-    postgres_there && commands_there && environment_there && style_sheet_there
+    postgres_there && commands_there && environment_there && style_sheet_there && peers_there
 }
 
 commands_there() {
@@ -46,6 +48,22 @@ postgres_there() {
     # To run, a server given by its address will do; the tests start servers of their own.
     [ "$purpose" = run ] && [ -n "${CITYWIDE_DATABASE_URL:-}" ] && return
     [ -n "$(postgres_with_postgis)" ]
+}
+
+peers_there() {
+    [ "$purpose" = peers ] || return 0
+    command -v mapserv >/dev/null && command -v redis-server >/dev/null && [ -x /usr/lib/cgi-bin/qgis_mapserv.fcgi ]
+}
+
+install_peers() {
+    # Servers to harvest from in tests. Without them their tests are skipped by name, so that this may fail.
+    command -v apt-get >/dev/null && may_be_root || return 0
+    say "Installing $PEERS (system packages)..."
+    (
+        logged as_root apt-get update -q 9>&-
+        logged as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=300 $PEERS 9>&-
+    ) || say "They cannot be installed here; their tests are skipped."
 }
 
 postgres_with_postgis() {

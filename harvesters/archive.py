@@ -50,6 +50,21 @@ class Archive:
         """Stores a copy of a local file."""
         return self.keep(_blocks(path))
 
+    def unfinished(self, name: str) -> Path:
+        """Where a file lies that is still being written, by its name."""
+        return self.folder / "unfinished" / name
+
+    def adopt(self, path: Path) -> Archived:
+        """Takes over a finished file of the same disk, without a copy."""
+        digest = hashlib.sha256()
+        for block in _blocks(path):
+            digest.update(block)
+        kept = self.path(digest.hexdigest())
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        size = path.stat().st_size
+        path.replace(kept)
+        return Archived(kept, digest.hexdigest(), size)
+
     def path(self, sha256: str) -> Path:
         """Where the bytes of this sha256 lie or would lie."""
         return self.folder / sha256[:2] / sha256

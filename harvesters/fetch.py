@@ -1,72 +1,122 @@
-"""The fetch stage: from a feed to bytes in the archive, bounded in size and time, with a receipt of every request."""
+"""The fetch stage: from a feed to a resource in the archive, with the proof that it is whole or the reason why not.
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from email.message import Message
+What can tell at no cost that nothing changed is asked first: the platform's own stamp, then a conditional request. At
+least every FULL_EVERY a feed is read in full whatever they say, because stamps lie.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
-
 from datasets.errors import RunFailed
 from datasets.feed import Feed
+from datasets.issues import Issues, feed_issue
 from datasets.settings import Settings
-from datasets.vocabulary import Platform
-from harvesters.adapters import ckan, file
-from harvesters.adapters.address import ResourceAddress, name_of
-from harvesters.archive import BLOCK, Archive, Archived
+from datasets.vocabulary import Decider, Reach
+from harvesters.adapters import find_adapter
+from harvesters.adapters.contract import Adapter, Dataset, Download, Tally
+from harvesters.archive import Archive, Archived
+from harvesters.download import Downloader
 from harvesters.formats.siblings import wanted_siblings
-from harvesters.session import CONNECT_SECONDS, READ_SECONDS, Session
+from harvesters.paging import Kept, PagesRead, read_pages
+from harvesters.receipt import Progress, Receipt
+from harvesters.session import Session
 
-ADAPTERS: Mapping[Platform, Callable[[Feed, Session], ResourceAddress]] = {
-    Platform.FILE: file.resource_address,
-    Platform.CKAN: ckan.resource_address,
-}
-
-Progress = Callable[[int, int | None], None]
-"""Called with bytes so far and bytes in all, None where the server does not say."""
+FULL_EVERY = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What one request asked for and got; kept with the run."""
+class Known:
+    """What earlier runs leave for this one. `watermark` is the platform's stamp at the last good run, `etag` and
+    `last_modified` what its server sent with the file; all None when the feed must be read in full. `changes_only`:
+    whether a read of what changed since would do."""
 
-    url: str
-    seconds: float
-    status: int | None = None
-    bytes: int | None = None
-    media_type: str | None = None
+    watermark: str | None = None
     etag: str | None = None
     last_modified: str | None = None
-    resource_sha256: str | None = None
-    error: str | None = None
+    changes_only: bool = False
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """Nothing was fetched, because something told that nothing changed."""
+
+    decided_by: Decider
+    dataset: Dataset
 
 
 @dataclass(frozen=True)
 class Fetched:
     """A resource in the archive with what its server said of it. A loose Shapefile or MapInfo table is one resource
-    with the files beside it: a zip of them all."""
+    with the files beside it: a zip of them all. `tally` is of pages, None of a file, whose rows are counted when it is
+    opened; `short` says why the read is not whole, as far as is known by now."""
 
     archived: Archived
     name: str
     media_type: str | None
+    dataset: Dataset | None = None
+    reach: Reach = Reach.FULL
+    tally: Tally | None = None
+    short: RunFailed | None = None
+    issues: Issues = field(default_factory=list)
 
 
-def fetch(
-    feed: Feed, session: Session, archive: Archive, settings: Settings, receipts: list[Receipt], progress: Progress
-) -> Fetched:
-    """The feed's bytes; RunFailed says why there are none. Every request leaves a receipt in `receipts`."""
-    address = ADAPTERS[feed.platform](feed, session)
-    fetcher = _Fetcher(session, archive, settings, receipts)
-    archived, response_name, media_type = fetcher.get(address.url, progress)
-    name = address.name if "." in address.name else response_name or address.name or urlsplit(address.url).netloc
-    return _whole(
-        Fetched(archived, name, media_type or address.media_type),
-        archive,
-        lambda ending: fetcher.sibling(address.url, ending),
-    )
+@dataclass(frozen=True)
+class Fetcher:
+    """What a fetch needs besides the feed."""
+
+    session: Session
+    archive: Archive
+    settings: Settings
+    receipts: list[Receipt]
+    kept: Kept
+    progress: Progress
+
+
+def fetch(feed: Feed, known: Known, fetcher: Fetcher) -> Fetched | Unchanged:
+    """The feed's bytes, or the word that they are the same; RunFailed says why there are none."""
+    adapter = find_adapter(feed.platform)
+    dataset = describe(feed, adapter, fetcher.session)
+    if known.watermark is not None and dataset.watermark == known.watermark:
+        return Unchanged(Decider.WATERMARK, dataset)
+    since = known.watermark if known.changes_only and dataset.increments else None
+    way = adapter.pages(dataset, since)
+    if isinstance(way, Download):
+        return _download(way, dataset, known, fetcher)
+    read = read_pages(
+        way, dataset, since, name=feed.id, session=fetcher.session, archive=fetcher.archive, kept=fetcher.kept,
+        progress=fetcher.progress, most_bytes=fetcher.settings.max_resource_bytes,
+        seconds=fetcher.settings.fetch_seconds,
+    )  # fmt: skip
+    if since is not None and not read.tally.rows:
+        # Something changed and no row says what: rows went away, or cannot be asked for by their stamps.
+        return fetch(feed, Known(), fetcher)
+    short = read.short or _changed_meanwhile(feed, adapter, dataset, read, fetcher.session)
+    reach, name = Reach.FULL if since is None else Reach.CHANGES, f"{feed.id}.pages.tar"
+    # Of the changes alone nobody tells how many there are.
+    short = short or incomplete(adapter, dataset if since is None else replace(dataset, count=None), read.tally)
+    if short is not None and since is not None:
+        # What is missing is asked for again: the next run begins where this one did.
+        dataset = replace(dataset, watermark=since)
+    return Fetched(read.archived, name, "application/x-tar", dataset, reach, read.tally, short)
+
+
+def describe(feed: Feed, adapter: Adapter, session: Session) -> Dataset:
+    """The feed's dataset as its platform describes it now."""
+    if not adapter.DESCRIBES:
+        return Dataset(title=feed.id, url=feed.url, params=feed.params)
+    found = adapter.probe(feed.url, feed.params, session)
+    if found is None or len(found.datasets) != 1:
+        raise RunFailed("E-PLATFORM", f"{feed.url} is not, or no longer, {_with_article(adapter.TITLE)}.")
+    return found.datasets[0]
+
+
+def incomplete(adapter: Adapter, dataset: Dataset, tally: Tally) -> RunFailed | None:
+    """Why a finished read is not whole, None when it is."""
+    because = adapter.complete(dataset, tally)
+    return RunFailed("E-SHORT", because) if because else None
 
 
 def keep_local(path: Path, archive: Archive) -> Fetched:
@@ -79,6 +129,42 @@ def keep_local(path: Path, archive: Archive) -> Fetched:
     return _whole(Fetched(archive.keep_file(path), path.name, None), archive, beside)
 
 
+def _download(way: Download, dataset: Dataset, known: Known, fetcher: Fetcher) -> Fetched | Unchanged:
+    downloader = Downloader(fetcher.session, fetcher.archive, fetcher.settings, fetcher.receipts)
+    asked = {**way.headers, **(_conditions(known) if way.conditional else {})}
+    found = downloader.get(way.url, asked, fetcher.progress)
+    if found is None:
+        return Unchanged(Decider.CONDITIONAL, dataset)
+    name = way.name if "." in way.name else found.name or way.name or urlsplit(way.url).netloc
+    issues = []
+    if found.moved_to:
+        issues.append(feed_issue("W-REDIRECT-PERM", f"The address has moved for good to {found.moved_to}."))
+    fetched = Fetched(found.archived, name, found.media_type or way.media_type, dataset, issues=issues)
+    return _whole(fetched, fetcher.archive, lambda ending: downloader.sibling(way.url, ending))
+
+
+def _conditions(known: Known) -> dict[str, str]:
+    """Headers of a conditional request (RFC 9110, 13.1): the entity tag, else the date."""
+    if known.etag:
+        return {"If-None-Match": known.etag}
+    return {"If-Modified-Since": known.last_modified} if known.last_modified else {}
+
+
+def _changed_meanwhile(
+    feed: Feed, adapter: Adapter, before: Dataset, read: PagesRead, session: Session
+) -> RunFailed | None:
+    """Pages are asked for one after the other: when the dataset changed meanwhile, rows may have slipped between."""
+    if read.tally.pages < 2:
+        return None
+    try:
+        after = describe(feed, adapter, session)
+    except RunFailed as failed:
+        return RunFailed(failed.code, f"Whether the dataset changed while it was being read is not known: {failed}")
+    if (after.count, after.watermark) == (before.count, before.watermark):
+        return None
+    return RunFailed("E-CHANGING", "The dataset changed while it was being read.")
+
+
 def _whole(fetched: Fetched, archive: Archive, beside: Callable[[str], Archived | None]) -> Fetched:
     """The resource, bundled with the siblings it has, where its format is kept in several files."""
     with fetched.archived.path.open("rb") as opened:
@@ -88,108 +174,8 @@ def _whole(fetched: Fetched, archive: Archive, beside: Callable[[str], Archived 
     if not found:
         return fetched
     bundle = archive.bundle({fetched.name: fetched.archived, **found})
-    return Fetched(bundle, f"{fetched.name}.zip", "application/zip")
+    return replace(fetched, archived=bundle, name=f"{fetched.name}.zip", media_type="application/zip")
 
 
-@dataclass(frozen=True)
-class _Fetcher:
-    session: Session
-    archive: Archive
-    settings: Settings
-    receipts: list[Receipt]
-
-    def get(self, url: str, progress: Progress) -> tuple[Archived, str, str | None]:
-        """Bytes, the name the server gives them, and their media type."""
-        started = time.monotonic()
-        try:
-            with self.session.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
-                _check_status(url, response)
-                archived = self.archive.keep(self._blocks(response, started, progress))
-                self._receive(url, response, archived, started)
-                return archived, _served_name(response), _media_type(response)
-        except requests.RequestException as error:
-            failure = self.session.failure(url, error)
-        except RunFailed as error:
-            failure = error
-        self.receipts.append(Receipt(url, time.monotonic() - started, error=str(failure)))
-        raise failure
-
-    def sibling(self, url: str, ending: str) -> Archived | None:
-        """The file beside `url` with another ending, first in the case of the main file's own; None if absent."""
-        parts = urlsplit(url)
-        folder, _, name = parts.path.rpartition("/")
-        stem, dot, own = name.rpartition(".")
-        if not dot:
-            return None
-        spellings = (ending.upper(), ending) if own.isupper() else (ending, ending.upper())
-        for spelling in spellings:
-            try:
-                beside = parts._replace(path=f"{folder}/{stem}{spelling}").geturl()
-                return self.get(beside, lambda done, total: None)[0]
-            except RunFailed:
-                continue
-        return None
-
-    def _blocks(self, response: requests.Response, started: float, progress: Progress) -> Iterator[bytes]:
-        total = int(response.headers.get("Content-Length") or 0) or None
-        limit, done = self.settings.max_resource_bytes, 0
-        if total and total > limit:
-            raise RunFailed("E-TOOLARGE", f"The file is {total:,} bytes; at most {limit:,} are accepted.")
-        for block in _arriving(response):
-            done += len(block)
-            if done > limit:
-                raise RunFailed("E-TOOLARGE", f"The file is larger than the {limit:,} bytes that are accepted.")
-            if time.monotonic() - started > self.settings.fetch_seconds:
-                raise RunFailed("E-TIMEOUT", f"The file was not whole after {self.settings.fetch_seconds:,} seconds.")
-            progress(done, total)
-            yield block
-
-    def _receive(self, url: str, response: requests.Response, archived: Archived, started: float) -> None:
-        headers = response.headers
-        self.receipts.append(
-            Receipt(
-                url,
-                time.monotonic() - started,
-                status=response.status_code,
-                bytes=archived.size,
-                media_type=headers.get("Content-Type"),
-                etag=headers.get("ETag"),
-                last_modified=headers.get("Last-Modified"),
-                resource_sha256=archived.sha256,
-            )
-        )
-
-
-def _arriving(response: requests.Response) -> Iterator[bytes]:
-    """The body as it arrives, unpacked. requests' own iteration waits until a block is full, and a server that drips
-    would outlast any limit of time."""
-    try:
-        while block := response.raw.read1(BLOCK, decode_content=True):
-            yield block
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise requests.ReadTimeout(error) from None
-    except urllib3.exceptions.DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(error) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(error) from None
-
-
-def _check_status(url: str, response: requests.Response) -> None:
-    if response.status_code == 200:
-        return
-    told = {401: "wants a password", 403: "refuses us", 404: "has no such file", 410: "says the file is gone"}
-    host = urlsplit(url).netloc
-    said = told.get(response.status_code, f"answered with status {response.status_code}")
-    raise RunFailed("E-HTTP", f"{host} {said} ({response.status_code}).")
-
-
-def _served_name(response: requests.Response) -> str:
-    """The name in Content-Disposition, else the end of the address after redirects."""
-    header = Message()
-    header["Content-Disposition"] = response.headers.get("Content-Disposition", "")
-    return PurePosixPath(header.get_filename() or "").name or name_of(response.url)
-
-
-def _media_type(response: requests.Response) -> str | None:
-    said = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return said or None
+def _with_article(title: str) -> str:
+    return title[:1].lower() + title[1:]

@@ -15,13 +15,15 @@ OUTSIDE_SHARE, OUTSIDE_M = 0.1, 500
 @dataclass(frozen=True)
 class Candidate:
     """What a harvest would publish, as the gates look at it. `columns` are those the mapping reads, `file_columns` all
-    that the file has; `far_outside` is the share of features more than OUTSIDE_M from the council, None without a
-    boundary; `doubts` are what stages found and a person may accept, as issue code and sentence."""
+    that the file has; without `complete` nothing ends, so that few features are no loss; `far_outside` is the share of
+    features more than OUTSIDE_M from the council, None without a boundary; `doubts` are what stages found and a person
+    may accept, as issue code and sentence."""
 
     features: int
     rung: Rung
     columns: tuple[str, ...]
     file_columns: tuple[str, ...]
+    complete: bool = True
     far_outside: float | None = None
     doubts: tuple[tuple[str, str], ...] = ()
 
@@ -40,7 +42,7 @@ def gate(feed: Feed, candidate: Candidate, last: LastPublish | None) -> list[Run
     shut = [*_licence(feed), *_usable(candidate.features), *_outside(candidate.far_outside)]
     shut += [RunHeld(code, message) for code, message in candidate.doubts]
     if last is not None:
-        shut += [*_drift(last, candidate), *_key(last, candidate.rung), *_shrunk(last, candidate.features)]
+        shut += [*_drift(last, candidate), *_key(last, candidate.rung), *_shrunk(last, candidate)]
     return shut
 
 
@@ -87,8 +89,9 @@ def _key(last: LastPublish, rung: Rung) -> list[RunHeld]:
     ]
 
 
-def _shrunk(last: LastPublish, features: int) -> list[RunHeld]:
+def _shrunk(last: LastPublish, candidate: Candidate) -> list[RunHeld]:
+    features = candidate.features
     lost = last.features - features
-    if lost <= SHRINK_ROWS or lost <= last.features * SHRINK_SHARE:
+    if not candidate.complete or lost <= SHRINK_ROWS or lost <= last.features * SHRINK_SHARE:
         return []
     return [RunHeld("E-SHRUNK", f"The feed had {last.features:,} features and now has {features:,}.")]

@@ -1,6 +1,6 @@
 """The open stage: any resource on disk becomes columns of text, with its geometry and what it says of itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +13,11 @@ from harvesters.formats.geojson import read_json
 from harvesters.formats.geoparquet import read_parquet
 from harvesters.formats.gml import read_gml
 from harvesters.formats.kml import read_kml
-from harvesters.formats.siblings import wanted_siblings
+from harvesters.formats.pages import read_pages
 from harvesters.formats.sniff import Kind, sniff
 from harvesters.formats.source import Source
 from harvesters.formats.spreadsheets import read_workbook
 from harvesters.formats.vector import read_flatgeobuf, read_geopackage, read_mif, read_shapefile, read_tab
-
-__all__ = ["open_resource", "wanted_siblings"]
 
 
 def open_resource(
@@ -29,27 +27,34 @@ def open_resource(
     media_type: str | None = None,
     layer: str | None = None,
     sheet: str | None = None,
-    siblings: Mapping[str, Path] | None = None,
     settings: Settings,
     work: Path,
 ) -> Opened:
     """The records of the resource at `path`. Its kind is told from its bytes, then from `name`, then from
-    `media_type`; `layer` and `sheet` choose where there are several; `siblings` are the files fetched beside it,
-    by lower-case extension; `work` is a scratch folder.
+    `media_type`; `layer` and `sheet` choose where there are several; `work` is a scratch folder. What is kept in
+    several files comes as a zip of them, and what was read page by page as a tar of the pages.
 
     RunFailed says in one sentence why it cannot be read; RunHeld asks a person to name a layer.
     """
-    given = {suffix.lower(): sibling for suffix, sibling in (siblings or {}).items()}
-    source = Source(path, name, media_type, layer, sheet, settings, work, given)
+    source = Source(path, name, media_type, layer, sheet, settings, work, {})
     kind = sniff(source)
+    if kind is Kind.PAGES:
+        return read_pages(source, _read_page)
     if kind is not Kind.ZIP:
         return _read(source, kind)
     inner, issues = unpack(source)
     kind = sniff(inner)
-    if kind is Kind.ZIP:
+    if kind in (Kind.ZIP, Kind.PAGES):
         raise RunFailed("E-FORMAT", f"{name} is a zip file within a zip file; publish one of them.")
     opened = _read(inner, kind)
     return replace(opened, format=f"zipped {opened.format}", issues=issues + opened.issues)
+
+
+def _read_page(page: Source) -> Opened:
+    kind = sniff(page)
+    if kind in (Kind.ZIP, Kind.PAGES):
+        raise RunFailed("E-FORMAT", f"{page.name} is an archive, not a page.")
+    return READERS[kind](page)
 
 
 def _read_kmz(source: Source) -> Opened:

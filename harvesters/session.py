@@ -1,58 +1,96 @@
-"""The one HTTP session that every adapter uses: our name, time limits, and failures as sentences."""
+"""The one HTTP session that every adapter and every library uses. It asks only addresses that the guard allows, at the
+pace that each host's budget allows, one request at a time; answers are bounded, and failures are sentences."""
 
-import socket
+import time
+from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from datasets.errors import RunFailed
+from harvesters import guard
+from harvesters.failure import failure
+from harvesters.hosts import DAY, FIREWALL, Hosts
+from harvesters.transport import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, Transport, arriving
+from harvesters.verdict import Blocked, Refused, ServerTrouble, check_status
 
-CONNECT_SECONDS, READ_SECONDS = 10, 60
+__all__ = [
+    "CONNECT_SECONDS", "MAX_REDIRECTS", "MOST_BYTES", "READ_SECONDS", "TRIES", "Refused", "ServerTrouble", "Session",
+    "arriving",
+]  # fmt: skip
+
 MAX_REDIRECTS = 5
-TRIES = 3
+TRIES, TRIES_WHILE_SOMEBODY_WAITS = 5, 2
+
+_CARRIED = {
+    "accept", "accept-encoding", "accept-language", "connection", "content-length", "content-type", "if-modified-since",
+    "if-none-match", "range", "user-agent",
+}  # fmt: skip
+"""Headers that a redirect to another host takes along; keys, passwords and cookies stay behind."""
 
 
 class Session(requests.Session):
-    """A requests session with our User-Agent, bounded redirects and retries of what may pass."""
+    """A requests session that is safe with addresses of strangers. Nothing about it can be turned off but loopback.
 
-    def __init__(self, contact: str) -> None:
+    `sleep` is how it and those who ask through it wait; tests give one that does not. `tries` is how often a question
+    is asked that a server in trouble does not answer.
+    """
+
+    def __init__(
+        self,
+        contact: str,
+        *,
+        allow_loopback: bool = False,
+        hosts: Hosts | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         super().__init__()
+        self.sleep = sleep
+        self.tries = TRIES
+        self.trust_env = False
         self.max_redirects = MAX_REDIRECTS
         self.headers["User-Agent"] = f"Citywide/0.1 (+{contact})"
-        retries = Retry(
-            total=TRIES - 1,
-            backoff_factor=1,
-            status_forcelist=(429, 502, 503, 504),
-            allowed_methods=("GET", "HEAD"),
-            raise_on_status=False,
-            raise_on_redirect=True,
-        )
+        self.headers["Accept-Encoding"] = "gzip, deflate"
+        # No cookie outlives its request; within one, redirects on the same host still pass theirs on.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.hosts = hosts or Hosts(sleep=sleep)
+        self.own_machine = Hosts(per_second=None, sleep=sleep)
         for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(max_retries=retries))
+            self.mount(scheme, Transport(self.budget, allow_loopback=allow_loopback))
+
+    def budget(self, url: str) -> tuple[Hosts, str]:
+        """Whose budget an address is on, and under which name. This machine is not paced, and nobody else's."""
+        host = guard.check_url(url)
+        return (self.own_machine, urlsplit(url).netloc) if guard.is_loopback(host) else (self.hosts, host)
+
+    def check(self, url: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """`check_status`, and a host whose firewall answered is left alone for a day."""
+        try:
+            check_status(url, status, headers, body)
+        except Blocked:
+            hosts, host = self.budget(url)
+            hosts.cool(host, DAY, FIREWALL)
+            raise
 
     def failure(self, url: str, error: requests.RequestException) -> RunFailed:
-        """What went wrong, in a sentence that names the host and nothing of ours."""
-        host = urlsplit(url).netloc
-        if isinstance(error, requests.exceptions.SSLError):
-            return RunFailed("E-TLS", f"The secure connection to {host} failed: {_reason(error)}")
-        # Once the tries are used up, requests calls a time-out a failed connection.
-        if isinstance(error, requests.exceptions.Timeout) or "ReadTimeoutError" in repr(error):
-            return RunFailed("E-TIMEOUT", f"{host} did not answer in time.")
-        if isinstance(error, requests.exceptions.TooManyRedirects):
-            return RunFailed("E-HTTP", f"{host} redirects more than {MAX_REDIRECTS} times.")
-        if "NameResolution" in repr(error) or isinstance(error.__cause__, socket.gaierror):
-            return RunFailed("E-DNS", f"The host name {host} does not exist.")
-        if isinstance(error, requests.exceptions.ConnectionError) and "refused" in repr(error).lower():
-            return RunFailed("E-HTTP", f"{host} refused the connection.")
-        if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-            return RunFailed("E-TRUNCATED", f"{host} broke off before the end of the file.")
-        return RunFailed("E-HTTP", f"{host} could not be read: {_reason(error)}")
+        """What went wrong, in a sentence that names the host and nothing of ours; ServerTrouble when it may pass."""
+        return failure(url, error, MAX_REDIRECTS)
 
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if kwargs.get("proxies") or self.proxies:
+            raise ValueError("A proxy would look up addresses for us, past the guard; Citywide asks servers itself.")
+        return super().send(request, **kwargs)
 
-def _reason(error: Exception) -> str:
-    inner = error
-    while inner.args and isinstance(inner.args[0], Exception):
-        inner = inner.args[0]
-    return " ".join(str(getattr(inner, "reason", inner)).split())[:160] + "."
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+        guard.check_url(url)
+        return super().get_adapter(url)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """A redirect to another host takes along nothing that was meant for the first."""
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+        before, after = response.request.url, prepared_request.url
+        if self.should_strip_auth(before, after):  # type: ignore[no-untyped-call]
+            for name in [name for name in prepared_request.headers if name.lower() not in _CARRIED]:
+                del prepared_request.headers[name]

@@ -12,6 +12,7 @@ from portal.commands import feeds, layers, loads
 from portal.commands.harvest import harvest
 from portal.commands.serve import migrate, serve, up
 from portal.commands.status import status
+from portal.commands.worker import worker
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,7 @@ app.command()(up)
 app.command()(serve)
 app.command()(migrate)
 app.command()(harvest)
+app.command()(worker)
 app.command()(status)
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(layers.app, name="layers")

@@ -4,11 +4,13 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
 from typer.exceptions import TyperException
 
 from datasets.city import read_city
@@ -16,7 +18,9 @@ from datasets.errors import CitywideError
 from datasets.settings import Settings, read_settings
 from datasets.store.embedded import database
 from datasets.store.engine import connect
+from datasets.store.hosts import StoredLedger
 from datasets.store.migrate import check_city, is_current, migrate
+from harvesters.hosts import Hosts
 from harvesters.run import Tell, Tools
 from harvesters.session import Session
 
@@ -68,9 +72,21 @@ def opened(*, setting_up: bool = False) -> Iterator[Tools]:
         elif not is_current(engine):
             raise CitywideError("The database is not up to date; run `citywide migrate`.")
         try:
-            yield Tools(engine, settings, city, Session(contact_page(settings)))
+            yield Tools(engine, settings, city, new_session(settings, engine))
         finally:
             engine.dispose()
+
+
+def new_session(settings: Settings, engine: Engine) -> Session:
+    """The session of this deployment, on the budget that all its workers share."""
+    hosts = Hosts(StoredLedger(engine), settings.requests_per_second)
+    return Session(contact_page(settings), allow_loopback=settings.allow_loopback, hosts=hosts)
+
+
+def on_this_machine(tools: Tools) -> Tools:
+    """The tools of a trial: its councils' servers may be on this machine."""
+    settings = replace(tools.settings, allow_loopback=True)
+    return replace(tools, settings=settings, session=new_session(settings, tools.engine))
 
 
 def contact_page(settings: Settings) -> str:

@@ -8,7 +8,17 @@ from datasets.layer import Layer, LayerField, layers
 from datasets.licence import Licence, licences
 from datasets.store.catalogue import FeedStanding, RunLine, Standing
 from datasets.store.run_report import RunReport
-from datasets.vocabulary import Action, CouncilState, FieldType, GeometryKind, Outcome, Platform, Responsibility, Rung
+from datasets.vocabulary import (
+    Action,
+    CouncilState,
+    Decider,
+    FieldType,
+    GeometryKind,
+    Outcome,
+    Reach,
+    Responsibility,
+    Rung,
+)
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -46,9 +56,17 @@ SHAPES: Mapping[GeometryKind, str] = {
     GeometryKind.AREA: "Areas, or their points where a council publishes no outline",
 }
 
-PLATFORMS: Mapping[Platform, str] = {
-    Platform.FILE: "A file at a web address",
-    Platform.CKAN: "A CKAN open data portal",
+REACHES: Mapping[Reach, str] = {
+    Reach.FULL: "All of it",
+    Reach.CHANGES: "Only what changed since the run before",
+}
+
+DECIDERS: Mapping[Decider, str] = {
+    Decider.WATERMARK: "The platform's own stamp of its last change",
+    Decider.CONDITIONAL: "The server, asked whether the file had changed",
+    Decider.BYTES: "The bytes, compared with those of the last run",
+    Decider.CONTENT: "The records, compared with those of the last run whatever their order",
+    Decider.ROWS: "Every feature, compared with the one that stands",
 }
 
 RUNGS: Mapping[Rung, str] = {

@@ -110,10 +110,16 @@ def engine(database_url: str, demo_template: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def tools(engine: Engine, settings: Settings, tmp_path: Path) -> Tools:
+def session() -> Session:
+    """A session that may ask servers of this machine, and does not really pause."""
+    return Session("https://example.org/", allow_loopback=True, sleep=lambda seconds: None)
+
+
+@pytest.fixture
+def tools(engine: Engine, settings: Settings, session: Session, tmp_path: Path) -> Tools:
     """What a harvest in the demo city needs, with an archive of its own."""
     own = replace(settings, home=tmp_path / "home", max_resource_bytes=1 << 26, max_unpacked_bytes=1 << 27)
-    return Tools(engine, own, read_city(own), Session("https://example.org/"))
+    return Tools(engine, own, read_city(own), session)
 
 
 @pytest.fixture

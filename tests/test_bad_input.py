@@ -16,7 +16,7 @@ from datasets.feed import Feed
 from datasets.layer import find_layer
 from datasets.store.feeds import save_feed
 from datasets.vocabulary import Outcome
-from harvesters import fetch as fetching
+from harvesters import download as fetching
 from harvesters.run import RunReport, check, harvest
 from tests.builders import Answer, Desk, Loopback, counts, csv_bytes, feed_of, query, quiet, served, toilet, toilets
 
@@ -67,10 +67,10 @@ def zipped(content: bytes, name: str = "toilets.csv") -> bytes:
 @pytest.mark.parametrize(
     ("content", "name", "outcome", "code"),
     [
-        (b"", "toilets.csv", "failed", "E-EMPTY"),
-        (b" \r\n \r\n", "toilets.csv", "failed", "E-EMPTY"),
-        (b"Ref,Name,Easting,Northing\n", "toilets.csv", "failed", "E-EMPTY"),
-        (b'{"type": "FeatureCollection", "features": []}', "toilets.geojson", "failed", "E-EMPTY"),
+        (b"", "toilets.csv", "held", "E-SHRUNK"),
+        (b" \r\n \r\n", "toilets.csv", "held", "E-SHRUNK"),
+        (b"Ref,Name,Easting,Northing\n", "toilets.csv", "held", "E-SHRUNK"),
+        (b'{"type": "FeatureCollection", "features": []}', "toilets.geojson", "held", "E-SHRUNK"),
         (PAGE, "toilets.csv", "failed", "E-NOTDATA"),
         (PAGE, "toilets.geojson", "failed", "E-NOTDATA"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "toilets.csv", "failed", "E-NOTDATA"),

@@ -49,7 +49,7 @@ def harvested(
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         engine = connect(urlsplit(database_url)._replace(path=f"/{name}").geturl())
         own = replace(settings, home=folder / "home")
-        tools = Tools(engine, own, read_city(own), Session("https://example.org/"))
+        tools = Tools(engine, own, read_city(own), Session("https://example.org/", allow_loopback=True))
         migrate(engine, tools.city)
         with demo_city(engine, tools.city, folder / "demo", FEATURES) as feeds:
             for feed in feeds:

@@ -14,9 +14,12 @@ import pytest
 
 from datasets.errors import RunFailed
 from datasets.settings import Settings
-from harvesters import fetch as fetching
+from datasets.store.readings import Unkept
+from harvesters import download as fetching
 from harvesters.archive import Archive
-from harvesters.fetch import Fetched, Receipt, fetch
+from harvesters.fetch import Fetched, Known, fetch
+from harvesters.fetch import Fetcher as Needs
+from harvesters.receipt import Receipt
 from harvesters.session import Session
 from tests.builders import Answer, Loopback, feed_of, served
 
@@ -37,8 +40,12 @@ class Fetcher:
 
     def fetch(self, path: str, url: str | None = None) -> Fetched:
         feed = feed_of(url=url or self.site[path])
-        session = Session("https://example.org/")
-        return fetch(feed, session, self.archive, self.settings, self.receipts, lambda *done: self.told.append(done))
+        session = Session("https://example.org/", allow_loopback=True, sleep=lambda seconds: None)
+        fetched = fetch(feed, Known(), Needs(
+            session, self.archive, self.settings, self.receipts, Unkept(), lambda *done: self.told.append(done)
+        ))  # fmt: skip
+        assert isinstance(fetched, Fetched)
+        return fetched
 
     def refused(self, path: str, url: str | None = None) -> RunFailed:
         with pytest.raises(RunFailed) as failed:
@@ -124,14 +131,22 @@ def test_a_redirect_is_followed_and_names_the_file(site: Loopback, fetcher: Fetc
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
-    [(401, "wants a password"), (403, "refuses us"), (404, "has no such file"), (410, "says the file is gone"),
-     (500, "answered with status 500"), (204, "answered with status 204")],
-)  # fmt: skip
-def test_a_status_that_is_no_file_fails_in_words(site: Loopback, fetcher: Fetcher, status: int, words: str) -> None:
+    ("status", "code", "words"),
+    [
+        (401, "E-AUTH", "wants a password"),
+        (403, "E-HTTP", "refuses us"),
+        (404, "E-HTTP", "has no such address"),
+        (410, "E-HTTP", "says that it is gone"),
+        (500, "E-HTTP", "is in trouble or too busy (500)"),
+        (204, "E-HTTP", "refuses the question (204)"),
+    ],
+)
+def test_a_status_that_is_no_file_fails_in_words(
+    site: Loopback, fetcher: Fetcher, status: int, code: str, words: str
+) -> None:
     site.answers["/a.csv"] = Answer(b"", status)
     failed = fetcher.refused("/a.csv")
-    assert (failed.code, fetcher.kept()) == ("E-HTTP", []) and words in str(failed)
+    assert (failed.code, fetcher.kept()) == (code, []) and words in str(failed)
     assert fetcher.receipts[-1].error == str(failed)
 
 
@@ -153,7 +168,7 @@ def test_a_redirect_loop_ends(site: Loopback, fetcher: Fetcher) -> None:
 
 def test_a_redirect_to_something_that_is_not_the_web_is_refused(site: Loopback, fetcher: Fetcher) -> None:
     site.answers["/a"] = Answer(b"", 302, {"Location": "file:///etc/passwd"})
-    assert fetcher.refused("/a").code == "E-HTTP"
+    assert fetcher.refused("/a").code == "E-ADDRESS"
 
 
 def test_a_file_announced_too_large_is_not_read(site: Loopback, fetcher: Fetcher) -> None:

@@ -14,7 +14,7 @@ COLUMNS = ("Name", "Easting", "Northing")
 
 def shut(last: LastPublish | None = None, *, licence: str = "OGL-UK-3.0", **given: Any) -> dict[str, str]:
     """The gates that are shut for a harvest that is good but for what is given: their codes and sentences."""
-    good = Candidate(100, Rung.REFERENCE, COLUMNS, (*COLUMNS, "Colour"), 0.0)
+    good = Candidate(100, Rung.REFERENCE, COLUMNS, (*COLUMNS, "Colour"), far_outside=0.0)
     return {held.code: str(held) for held in gate(feed_of(licence=licence), replace(good, **given), last)}
 
 

@@ -4,6 +4,7 @@ The manifest beside the files is believed but for the exceptions listed here, ea
 """
 
 import csv
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from datasets.errors import RunFailed
 from datasets.issues import all_issues
 from datasets.settings import CHECKOUT, read_settings
+from harvesters.archive import Archive
 from harvesters.batch import Opened
-from harvesters.open import open_resource, wanted_siblings
+from harvesters.fetch import keep_local
+from harvesters.open import open_resource
 
 FOLDER = CHECKOUT.parent / "shared" / "data"
 pytestmark = [
@@ -45,11 +48,10 @@ def manifest() -> list[dict[str, str]]:
 
 
 def opening(name: str, work: Path) -> Opened:
-    path = FOLDER / name
-    beside = {other.suffix.lower(): other for other in path.parent.iterdir() if other.stem == path.stem}
-    wanted = wanted_siblings(path.name, path.read_bytes()[:65536])
-    siblings = {suffix: beside[suffix] for suffix in wanted if suffix in beside}
-    return open_resource(path, name=path.name, siblings=siblings, settings=read_settings({}), work=work)
+    kept = keep_local(FOLDER / name, Archive(work / "archive"))
+    opened = open_resource(kept.archived.path, name=kept.name, settings=read_settings({}), work=work)
+    bundled = not name.endswith(".zip") and kept.name.endswith(".zip")
+    return replace(opened, format=opened.format.removeprefix("zipped ")) if bundled else opened
 
 
 def issues(table: Opened) -> dict[str, int]:

@@ -93,7 +93,7 @@ def test_a_bad_line_of_a_register_is_refused_by_file_and_key(
         ('url = "file:///etc/passwd"', "url: the address must begin with http"),
         ('url = "https://me:secret@example.org/"', "url: the address must not hold a user name or password"),
         ('cadence = "hourly"', "cadence: Input should be 'daily', 'weekly'"),
-        ('platform = "ftp"', "platform: Input should be 'file' or 'ckan'"),
+        ('platform = "F T P"', "platform: String should match pattern"),
         ('mapping = { colour = { column = "A" } }', "mapping names 'colour', which libraries does not have"),
         ('mapping = { name = { column = "A", constant = "b" } }', "give exactly one of column, columns or constant"),
         ('mapping = { name = { column = "A", converter = "eval" } }', r"mapping\.name\.converter"),

@@ -15,7 +15,7 @@ def save_feed(engine: Engine, feed: Feed) -> None:
     row = {
         "council": feed.council,
         "layer": feed.layer,
-        "platform": feed.platform.value,
+        "platform": feed.platform,
         "url": feed.url,
         "licence": feed.licence,
         "attribution": feed.attribution,

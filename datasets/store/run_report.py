@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, select, true
 
 from datasets.store import tables
 from datasets.store.catalogue import GOOD, CouncilName
-from datasets.vocabulary import Action, Outcome, Responsibility, RunState, Severity
+from datasets.vocabulary import Action, Decider, Outcome, Reach, Responsibility, RunState, Severity
 
 _SEVEREST_FIRST = tuple(Severity)
 
@@ -96,6 +96,15 @@ class RunReport:
     missing: int | None
     restored: int | None
     revision: int | None
+    reach: Reach | None
+    decided_by: Decider | None
+    declared: int | None
+    complete: bool | None
+    incomplete_because: str | None
+    stage: str | None
+    done: int | None
+    total: int | None
+    requests: int
     good_before: GoodRun | None
 
     @property
@@ -136,7 +145,8 @@ def run_report(connection: Connection, run_id: int) -> RunReport | None:
     of_feed = (feed.c.layer, feed.c.removed_at.label("feed_removed_at"))
     of_council = (council.c.gss, council.c.name.label("council_name"), council.c.slug.label("council_slug"))
     of_resource = (resource.c.bytes, resource.c.name.label("resource_name"), resource.c.media_type)
-    statement = select(run, *of_feed, *of_council, *of_resource).select_from(joined).where(run.c.id == run_id)
+    requests = select(func.count()).where(tables.fetch.c.run == run.c.id).scalar_subquery().label("requests")
+    statement = select(run, *of_feed, *of_council, *of_resource, requests).select_from(joined).where(run.c.id == run_id)
     row = connection.execute(statement).one_or_none()
     return None if row is None else _report(row, _good_run_before(connection, row.feed, run_id))
 
@@ -208,6 +218,8 @@ def _report(row: Row[Any], good_before: GoodRun | None) -> RunReport:
         council=CouncilName(row.gss, row.council_name, row.council_slug),
         state=RunState(row.state),
         outcome=None if row.outcome is None else Outcome(row.outcome),
+        reach=None if row.reach is None else Reach(row.reach),
+        decided_by=None if row.decided_by is None else Decider(row.decided_by),
         resource=resource,
         columns=tuple(row.columns or ()),
         mapping=read_mapping(row.mapping),
@@ -218,7 +230,7 @@ def _report(row: Row[Any], good_before: GoodRun | None) -> RunReport:
 _SAME_IN_ROW = (
     *("id", "feed", "feed_removed_at", "layer", "started_at", "ended_at", "code", "message", "format", "encoding"),
     *("crs", "rung", "rows_read", "features", "outside_boundary", "inserted", "updated", "ended", "missing"),
-    *("restored", "revision"),
+    *("restored", "revision", "declared", "complete", "incomplete_because", "stage", "done", "total", "requests"),
 )
 
 

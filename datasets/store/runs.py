@@ -3,23 +3,30 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, true, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
+from datasets.errors import CitywideError
 from datasets.issues import ISSUE_SCHEMA
 from datasets.store import tables
-from datasets.vocabulary import Outcome, Rung, RunState
+from datasets.vocabulary import Decider, Outcome, Reach, Rung, RunState
 
 CODES_WITH_EVERY_ROW = 100_000
 """At most this many issues of one code and field are kept row by row; the rest is one issue with their count."""
 
 
+LEASE = timedelta(seconds=60)
+"""A program that has not said for so long that it is at work on a run has lost it."""
+
+GOOD = (Outcome.PUBLISHED.value, Outcome.UNCHANGED.value)
 READING = (
     "complete",
+    "incomplete_because",
     "outside_boundary",
     "format",
     "encoding",
@@ -33,36 +40,84 @@ READING = (
 """Columns of a run that say how its bytes were read; a run that meets the same bytes again takes them over."""
 
 
+class FeedBusy(CitywideError):
+    """Another program is at work on the feed."""
+
+
 @dataclass(frozen=True)
 class EarlierRun:
-    """The last run of a feed that was published, with what later runs compare to or take over."""
+    """The last good run of a feed that read it in full, with what later runs compare to or take over.
+
+    `whole_features` is how many features the last complete read gave; `followed` by a read of changes alone, its bytes
+    are no longer what stands. `watermark` and `declared` are of the last good
+    run, which may have read changes alone; `in_full_at` is when the platform's rows were last really read, all of them.
+    `etag` and `last_modified` came with the resource.
+    """
 
     id: int
     resource_sha256: str
     rules_hash: str
+    content_hash: str | None
     reading: Mapping[str, Any]
+    whole_features: int | None
+    followed: bool
+    watermark: str | None
+    declared: int | None
+    in_full_at: datetime
+    etag: str | None
+    last_modified: str | None
 
     @property
     def rung(self) -> Rung:
         return Rung(self.reading["rung"])
 
 
-def begin_run(engine: Engine, feed_id: str) -> int:
-    """A new run; its id. A run of the feed that was left running is ended as failed: its program is gone."""
-    run = tables.run
+def begin_run(engine: Engine, feed_id: str, worker: str) -> int:
+    """A new run, leased to `worker`; its id. FeedBusy when another program has one under way."""
+    run, feed = tables.run, tables.feed
     with engine.begin() as connection:
-        left = update(run).where(run.c.feed == feed_id, run.c.state == RunState.RUNNING.value)
-        connection.execute(
-            left.values(
-                state=RunState.ENDED.value,
-                outcome=Outcome.FAILED.value,
-                code="E-FAULT",
-                message="The program stopped during the run.",
-                ended_at=func.now(),
-            )
-        )
-        new = plain_insert(run).values(feed=feed_id, state=RunState.RUNNING.value).returning(run.c.id)
-        return int(connection.execute(new).scalar_one())
+        connection.execute(select(feed.c.id).where(feed.c.id == feed_id).with_for_update())
+        _free_lost(connection, run.c.feed == feed_id)
+        under_way = select(run.c.worker, run.c.started_at).where(run.c.feed == feed_id, _running())
+        other = connection.execute(under_way).one_or_none()
+        if other is not None:
+            since = other.started_at.astimezone(UTC)
+            raise FeedBusy(f"Feed {feed_id} is being harvested since {since:%H:%M} UTC by {other.worker}.")
+        values = {"feed": feed_id, "state": RunState.RUNNING.value, "worker": worker, "lease_until": func.now() + LEASE}
+        return int(connection.execute(plain_insert(run).values(**values).returning(run.c.id)).scalar_one())
+
+
+def beat(engine: Engine, run_id: int, stage: str, done: int, total: int | None) -> bool:
+    """Says that the run goes on and how far it is; whether it is still ours to go on with."""
+    run = tables.run
+    values = {"stage": stage, "done": done, "total": total, "lease_until": func.now() + LEASE}
+    with engine.begin() as connection:
+        touched = connection.execute(update(run).where(run.c.id == run_id, _running()).values(**values))
+        return touched.rowcount == 1
+
+
+def free_lost_runs(engine: Engine) -> list[str]:
+    """Ends the runs whose program is gone; the ids of their feeds, which are to be harvested again."""
+    with engine.begin() as connection:
+        return _free_lost(connection, true())
+
+
+def _free_lost(connection: Connection, which: ColumnElement[bool]) -> list[str]:
+    run = tables.run
+    lapsed = or_(run.c.lease_until.is_(None), run.c.lease_until < func.now())
+    ended = {
+        "state": RunState.ENDED.value,
+        "outcome": Outcome.FAILED.value,
+        "code": "E-FAULT",
+        "message": "The program stopped during the run.",
+        "ended_at": func.now(),
+    }
+    statement = update(run).where(which, _running(), lapsed).values(**ended).returning(run.c.feed)
+    return list(connection.execute(statement).scalars())
+
+
+def _running() -> ColumnElement[bool]:
+    return tables.run.c.state == RunState.RUNNING.value
 
 
 def end_run(
@@ -92,6 +147,42 @@ def end_run(
                     copy.write(buffer.getvalue())
 
 
+@dataclass(frozen=True)
+class RunLine:
+    """A run as a list shows it: where it is while it goes on, what it came to once it ended."""
+
+    id: int
+    feed: str
+    outcome: Outcome | None
+    code: str | None
+    message: str | None
+    stage: str | None
+    done: int | None
+    total: int | None
+    rows_read: int | None
+    features: int | None
+    inserted: int | None
+    updated: int | None
+    missing: int | None
+    ended: int | None
+    revision: int | None
+
+
+def newest_run(engine: Engine) -> int:
+    """The number of the newest run of all feeds, 0 before the first."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.max(tables.run.c.id))) or 0
+
+
+def runs_after(engine: Engine, run_id: int) -> list[RunLine]:
+    """Every run with a higher number, in the order in which they began."""
+    names = RunLine.__dataclass_fields__
+    query = select(*(tables.run.c[name] for name in names)).where(tables.run.c.id > run_id).order_by(tables.run.c.id)
+    with engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [RunLine(**{**row, "outcome": Outcome(row["outcome"]) if row["outcome"] else None}) for row in rows]
+
+
 def keep_resource(engine: Engine, sha256: str, size: int, name: str, media_type: str | None) -> None:
     """Records a resource of the archive; seen again, only its last date moves."""
     row = {"sha256": sha256, "bytes": size, "name": name, "media_type": media_type}
@@ -102,16 +193,58 @@ def keep_resource(engine: Engine, sha256: str, size: int, name: str, media_type:
 
 
 def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
-    """The feed's last run that was published; None before the first."""
-    run = tables.run
-    columns = (run.c.id, run.c.resource_sha256, run.c.rules_hash, *(run.c[name] for name in READING))
-    published = (run.c.feed == feed_id, run.c.outcome == Outcome.PUBLISHED.value)
-    query = select(*columns).where(*published).order_by(run.c.id.desc()).limit(1)
+    """The feed's last run that was published or found nothing changed and read it in full; None before the first."""
+    run, fetch = tables.run, tables.fetch
+    good = (run.c.feed == feed_id, run.c.outcome.in_(GOOD))
+    full = (*good, or_(run.c.reach.is_(None), run.c.reach == Reach.FULL.value))
+    really = run.c.decided_by.is_(None) | run.c.decided_by.not_in([Decider.WATERMARK, Decider.CONDITIONAL])
+    query = select(run).where(*full).order_by(run.c.id.desc()).limit(1)
+    latest = select(run.c.id, run.c.watermark, run.c.declared).where(*good).order_by(run.c.id.desc()).limit(1)
     with engine.connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
-    return EarlierRun(row["id"], row["resource_sha256"], row["rules_hash"], {name: row[name] for name in READING})
+        if row is None:
+            return None
+        stamps = connection.execute(latest).one()
+        whole = select(run.c.features).where(*full, run.c.complete).order_by(run.c.id.desc()).limit(1)
+        whole_features = connection.scalar(whole)
+        in_full_at = connection.scalar(select(func.max(run.c.started_at)).where(*full, really))
+        sent = connection.execute(
+            select(fetch.c.etag, fetch.c.last_modified)
+            .join(run, run.c.id == fetch.c.run)
+            .where(run.c.feed == feed_id, fetch.c.resource_sha256 == row["resource_sha256"])
+            .order_by(fetch.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+    return EarlierRun(
+        id=row["id"],
+        resource_sha256=row["resource_sha256"],
+        rules_hash=row["rules_hash"],
+        content_hash=row["content_hash"],
+        reading={name: row[name] for name in READING},
+        whole_features=whole_features,
+        followed=stamps.id != row["id"],
+        watermark=stamps.watermark,
+        declared=stamps.declared,
+        in_full_at=in_full_at or row["started_at"],
+        etag=sent.etag if sent else None,
+        last_modified=sent.last_modified if sent else None,
+    )
+
+
+def was_held_before(engine: Engine, feed_id: str, gate: str, content_hash: str, ago: timedelta) -> bool:
+    """Whether a run at least so long ago was held by this gate for the same content, with nothing else read since."""
+    run = tables.run
+    ended = select(run.c.code, run.c.content_hash, run.c.ended_at).where(
+        run.c.feed == feed_id, run.c.ended_at.is_not(None)
+    )
+    with engine.connect() as connection:
+        now = connection.scalar(select(func.now()))
+        for row in connection.execute(ended.where(run.c.content_hash.is_not(None)).order_by(run.c.id.desc())):
+            if (row.code, row.content_hash) != (gate, content_hash):
+                return False
+            if now - row.ended_at >= ago:
+                return True
+    return False
 
 
 def is_accepted(engine: Engine, feed_id: str, gate: str, sha256: str) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -103,6 +104,7 @@ feed = Table(
     Column("document", JSONB, nullable=False, comment="the whole feed document"),
     _moment("added_at", required=True),
     _moment("removed_at"),
+    _moment("due_at", required=True),
 )
 
 resource = Table(
@@ -149,6 +151,18 @@ run = Table(
     Column("restored", BigInteger),
     Column("revision", BigInteger),
     Column("complete", Boolean),
+    Column("incomplete_because", Text),
+    Column("reach", Text, comment="full, or only the changes since the run before"),
+    Column("decided_by", Text, comment="the rung of the change ladder that told whether anything changed"),
+    Column("watermark", Text, comment="the platform's own stamp when the read began"),
+    Column("declared", BigInteger, comment="rows that the platform said it has"),
+    Column("content_hash", Text, comment="of the records, whatever their order and the server's stamps"),
+    Column("stage", Text),
+    Column("done", BigInteger, comment="how much of the stage is done, of `total`"),
+    Column("total", BigInteger),
+    Column("worker", Text, comment="the program that has the lease"),
+    _moment("lease_until"),
+    Index("run_lease_idx", "lease_until", postgresql_where=text("state = 'running'")),
     Index("run_feed_started_idx", "feed", "started_at"),
 )
 
@@ -167,6 +181,37 @@ fetch = Table(
     Column("last_modified", Text),
     Column("resource_sha256", Text),
     Column("error", Text),
+    Column("page_no", Integer),
+    Column("rows", BigInteger),
+    Column("first_key", Text),
+    Column("last_key", Text),
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("feed", ForeignKey(feed.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("dataset", JSONB, nullable=False, comment="as the platform described it when the read began"),
+    Column("since", Text, comment="the watermark that a read of changes starts from"),
+    Column("file", Text, nullable=False, comment="name of the unfinished file in the archive"),
+    Column("pages", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False, comment="length of the file up to the last whole page"),
+    Column("cursor", JSONB, comment="where the next page begins; null after the last"),
+    Column("size", Integer, nullable=False, comment="rows asked for on a page"),
+    Column("ended", Text, nullable=False, server_default=""),
+    _moment("updated_at", required=True),
+    comment="reads page by page that are not finished, one for a feed",
+)
+
+host = Table(
+    "host",
+    metadata,
+    Column("host", Text, primary_key=True),
+    _moment("next_at"),
+    _moment("cool_until"),
+    Column("reason", Text, comment="why we leave it alone until then"),
+    comment="when each host may be asked next, for all workers together",
 )
 
 issue = Table(

@@ -4,7 +4,6 @@ Dunmoor publishes no libraries."""
 from pathlib import Path
 
 from datasets.feed import Cadence, Feed
-from datasets.vocabulary import Platform
 from harvesters.demo import ashmere, brackholme, coppergate, dunmoor, eastwold, ferncliffe
 from harvesters.demo.city import DemoCity
 from harvesters.demo.land import Borough, boroughs
@@ -40,7 +39,7 @@ def _feed(borough: Borough, layer: str, path: str, base_url: str) -> Feed:
         id=feed_id,
         council=borough.gss,
         layer=layer,
-        platform=Platform.CKAN if on_portal else Platform.FILE,
+        platform="ckan" if on_portal else "file",
         url=f"{base_url}/{ferncliffe.PORTAL if on_portal else path}",
         params={"dataset": layer} if on_portal else {},
         licence="CC-BY-4.0" if borough.name == "Eastwold" else "OGL-UK-3.0",

@@ -1,6 +1,7 @@
 """Zip files: one dataset is taken out, within limits that hold while unpacking."""
 
 import re
+import shutil
 import zipfile
 import zlib
 from collections import defaultdict
@@ -8,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from datasets.errors import RunFailed, RunHeld
 from datasets.issues import Issues, feed_issue
+from harvesters.formats.siblings import SIBLINGS
 from harvesters.formats.source import Source
 
 MOST_MEMBERS = 10_000
@@ -18,8 +20,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError)
 PREFERRED = (".gpkg", ".fgb", ".geoparquet", ".parquet", ".shp", ".tab", ".mif", ".geojson", ".gml", ".json",
              ".geojsonl", ".geojsons", ".ndjson", ".kml",
              ".kmz", ".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".xls")  # fmt: skip
-PARTS = {".shp": (".dbf", ".shx", ".prj", ".cpg"), ".tab": (".dat", ".map", ".id", ".ind"), ".mif": (".mid",)}
-WHOLE = tuple(suffix for suffix in PREFERRED if suffix not in PARTS)
+WHOLE = tuple(suffix for suffix in PREFERRED if suffix not in SIBLINGS)
 
 
 def unpack(source: Source) -> tuple[Source, Issues]:
@@ -93,7 +94,7 @@ def _datasets(archive: zipfile.ZipFile) -> dict[str, dict[str, str]]:
         stems[str(path.with_suffix("")).lower()][path.suffix.lower()] = name
     datasets = {}
     for files in stems.values():
-        for suffix, parts in PARTS.items():
+        for suffix, parts in SIBLINGS.items():
             if suffix in files and (suffix != ".tab" or ".dat" in files or len(files) == 1):
                 datasets[files[suffix]] = {part: files[part] for part in (suffix, *parts) if part in files}
         for suffix in WHOLE:
@@ -131,16 +132,11 @@ def _is_one_in_several_formats(datasets: dict[str, dict[str, str]]) -> bool:
 
 
 def _extract(archive: zipfile.ZipFile, member: str, target: Path, source: Source) -> Path:
-    """`member` as the file `target`; what is written is counted, because a directory can lie."""
-    left = source.settings.max_unpacked_bytes
+    """`member` as the file `target`. No more is unpacked of it than the directory says, which was checked."""
     names = {name.replace("\\", "/"): name for name in archive.namelist()}
     try:
         with archive.open(names[member]) as packed, target.open("wb") as out:
-            while piece := packed.read(1 << 20):
-                left -= len(piece)
-                if left < 0:
-                    raise RunFailed("E-TOOLARGE", f"{source.name} unpacks to more than it says and than is accepted.")
-                out.write(piece)
+            shutil.copyfileobj(packed, out, 1 << 20)
     except NotImplementedError:
         raise RunFailed("E-FORMAT", f"{source.name} is packed in a way that is not read; use ordinary zip.") from None
     except UNREADABLE:

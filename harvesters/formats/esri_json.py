@@ -1,6 +1,6 @@
 """Esri JSON, as ArcGIS servers answer: attributes with types and coded values, rings without holes marked."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from harvesters.formats.crs import declared
 from harvesters.formats.features import build_features
 from harvesters.formats.values import as_text
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1)
 
 
-def build_esri(plain: dict[str, Any], features: list[dict[str, Any]], *, encoding: str) -> Opened:
+def build_esri(plain: dict[str, Any], features: list[dict[str, Any]], *, encoding: str, strangers: int) -> Opened:
     """The features of an Esri feature set; `plain` are its other members."""
     attributes = [feature.get("attributes") or {} for feature in features]
     fields = {
@@ -37,6 +37,7 @@ def build_esri(plain: dict[str, Any], features: list[dict[str, Any]], *, encodin
         unreadable=unreadable,
         layer_name=as_text(plain.get("name")),
         encoding=encoding,
+        strangers=strangers,
     )
 
 
@@ -59,11 +60,10 @@ def _date(value: Any) -> str | None:
         return as_text(value)
     try:
         moment = EPOCH + timedelta(milliseconds=value)
-    except OverflowError:
+    except (OverflowError, ValueError):
         return as_text(value)
-    if moment.time().replace(microsecond=0) == EPOCH.time():
-        return moment.date().isoformat()
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = moment.isoformat(timespec="seconds")
+    return text[:10] if text.endswith("T00:00:00") else f"{text}Z"
 
 
 def _crs(member: Any) -> DeclaredCrs | None:
@@ -77,22 +77,24 @@ def _crs(member: Any) -> DeclaredCrs | None:
 
 def _geometries(members: list[Any]) -> tuple[Geometries, list[int]]:
     out: Geometries = np.full(len(members), None, dtype=object)
-    unreadable = []
+    unreadable, places, positions = [], [], []
     for place, member in enumerate(members):
         if not isinstance(member, dict):
             continue
         try:
-            out[place] = _geometry(member)
+            if "x" not in member:
+                out[place] = _geometry(member)
+            elif member["x"] not in (None, "NaN") and member.get("y") not in (None, "NaN"):
+                positions.append((float(member["x"]), float(member["y"])))
+                places.append(place)
         except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError):
             unreadable.append(place)
+    if places:
+        out[places] = shapely.points(np.array(positions))
     return out, unreadable
 
 
 def _geometry(member: dict[str, Any]) -> shapely.Geometry | None:
-    if "x" in member:
-        if member["x"] in (None, "NaN") or member.get("y") in (None, "NaN"):
-            return None
-        return shapely.Point(float(member["x"]), float(member["y"]))
     if "points" in member:
         return shapely.MultiPoint(member["points"]) if member["points"] else None
     if "paths" in member:

@@ -3,6 +3,7 @@
 Separate so that what GDAL may do is said in one place.
 """
 
+import ctypes
 import re
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import polars as pl
 import pyogrio
 import shapely
 from numpy.typing import NDArray
+from pyogrio import _ogr
 from pyogrio.raw import open_arrow, read
 
 from datasets.errors import RunFailed
@@ -35,6 +37,7 @@ NO_NETWORK = {
     "OGR_SQLITE_LOAD_EXTENSIONS": "NONE",
     "SHAPE_RESTORE_SHX": "YES",
 }
+DRIVERS = ("ESRI Shapefile", "MapInfo File", "GPKG", "FlatGeobuf", "GML", "LIBKML")
 OTHER_DRIVERS = re.compile(
     rb"<(OGRVRT|VRTDataset|OGRWFS|GDALTileIndex|GDAL_WMS|WFS_Capabilities|wfs:WFS_Capabilities|OGRVRTLayer)|gdalg", re.I
 )
@@ -59,6 +62,18 @@ class LayerRead:
     geometry: Geometries
     unreadable: list[int]
     crs: str | None
+
+
+def forget_other_drivers() -> None:
+    """From now on GDAL knows only the drivers of `DRIVERS`, in the whole program and its forks. For processes that read
+    strangers' files; pyogrio has no word for it, but what it is built on has."""
+    library = ctypes.CDLL(_ogr.__file__)
+    library.GDALGetDriver.restype = library.GDALGetDriverByName.restype = ctypes.c_void_p
+    wanted = {library.GDALGetDriverByName(name.encode()) for name in DRIVERS}
+    known = [library.GDALGetDriver(number) for number in range(library.GDALGetDriverCount())]
+    for driver in known:
+        if driver not in wanted:
+            library.GDALDeregisterDriver(ctypes.c_void_p(driver))
 
 
 def list_layers(path: Path, source: Source, driver: str, **options: str) -> list[LayerName]:

@@ -2,13 +2,11 @@
 feature to a line. Esri JSON, which looks alike, is handed on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
-import shapely
-from shapely.geometry import shape
 
 from datasets.errors import RunFailed
 from datasets.issues import Issues, feed_issue, row_issues
@@ -19,22 +17,16 @@ from harvesters.formats.crs import declared
 from harvesters.formats.esri_json import build_esri
 from harvesters.formats.features import build_features
 from harvesters.formats.json_stream import END, members, read_text
+from harvesters.formats.json_table import Table, build_rows, is_row, table_within
+from harvesters.formats.shapes import GEOMETRY_TYPES, geometries_of
 from harvesters.formats.source import Source
 from harvesters.formats.table import trimmed
 from harvesters.formats.values import as_text
 
 CHUNK = 20_000
+GUESSED = "The file is not UTF-8; it was read as Windows-1252."
 NO_COLUMN = "\x00"
 """Stands for the columns of features without properties, which a frame needs to know their number."""
-GEOMETRY_TYPES = {
-    "Point",
-    "MultiPoint",
-    "LineString",
-    "MultiLineString",
-    "Polygon",
-    "MultiPolygon",
-    "GeometryCollection",
-}
 
 
 @dataclass
@@ -47,6 +39,7 @@ class Gathered:
     geometries: list[Geometries] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
     mended: list[int] = field(default_factory=list)
+    table: Table = field(default_factory=Table)
     count: int = 0
     objects: int = 0
     strangers: int = 0
@@ -55,7 +48,8 @@ class Gathered:
 
 
 def read_json(source: Source) -> Opened:
-    """The features of a GeoJSON or Esri JSON document; RunFailed says what other JSON is."""
+    """The features of a GeoJSON or Esri JSON document, or the rows of a JSON table; RunFailed says what other JSON
+    is."""
     text, encoding = read_text(source.path)
     gathered = Gathered()
     for name, value in members(text, source.name):
@@ -63,13 +57,15 @@ def read_json(source: Source) -> Opened:
     if "error" in gathered.plain and not gathered.count and not gathered.waiting:
         raise RunFailed("E-PLATFORM", f"The service answered with an error: {_said(gathered.plain['error'])}")
     if gathered.esri:
-        return build_esri(gathered.plain, gathered.waiting, encoding=encoding)
+        return build_esri(gathered.plain, gathered.waiting, encoding=encoding, strangers=gathered.strangers)
     _flush(gathered)
+    issues = [] if encoding != "windows-1252" else [feed_issue("W-ENCODING-GUESSED", GUESSED)]
     if not gathered.count:
+        table = gathered.table if gathered.table.is_met else table_within(gathered.plain)
+        if table is not None:
+            return build_rows(table, encoding=encoding, issues=issues)
         raise _nothing(gathered, source)
-    issues = _count_issues(gathered)
-    if encoding == "windows-1252":
-        issues.append(feed_issue("W-ENCODING-GUESSED", "The file is not UTF-8; it was read as Windows-1252."))
+    issues += _count_issues(gathered)
     if gathered.mended:
         message = "The polygon's ring was not in a list of rings."
         issues.append(
@@ -77,10 +73,7 @@ def read_json(source: Source) -> Opened:
                 "invalid geometry - fixed", gathered.mended, action=Action.FIXED, field="geometry", message=message
             )
         )
-    if gathered.strangers:
-        message = "Members of `features` that are no objects."
-        issues.append(feed_issue("not a record", message, action=Action.DROPPED, count=gathered.strangers))
-    opened = build_features(
+    return build_features(
         pl.concat(gathered.frames, how="diagonal").drop(NO_COLUMN, strict=False),
         np.concatenate(gathered.geometries),
         format="GeoJSON sequence" if gathered.objects > 1 else "GeoJSON",
@@ -89,14 +82,16 @@ def read_json(source: Source) -> Opened:
         unreadable=gathered.unreadable,
         layer_name=as_text(gathered.plain.get("name")),
         encoding=encoding,
+        strangers=gathered.strangers,
     )
-    return replace(opened, rows_read=opened.rows_read + gathered.strangers)
 
 
 def _gather(gathered: Gathered, name: str | None, value: Any) -> None:
     if value is END:
         gathered.objects += 1
         _add_whole(gathered, gathered.plain)
+    elif name is None and is_row(value):
+        gathered.table.add(value)
     elif name is None and isinstance(value, dict):
         features = value.get("features")
         gathered.plain |= {key: member for key, member in value.items() if key not in ("features", "type")}
@@ -166,32 +161,6 @@ def _nested(gathered: Gathered, place: int, member: Any) -> Any:
     return member
 
 
-def geometries_of(members: list[Any]) -> tuple[Geometries, list[int]]:
-    """shapely geometries of GeoJSON geometry members, and the places of those that make no sense."""
-    out: Geometries = np.full(len(members), None, dtype=object)
-    unreadable = []
-    points: dict[int, tuple[list[int], list[list[float]]]] = {2: ([], []), 3: ([], [])}
-    for place, member in enumerate(members):
-        if member is None:
-            continue
-        try:
-            if member["type"] == "Point":
-                position = [float(value) for value in member["coordinates"][:3]]
-                if position:
-                    places, positions = points[len(position)]
-                    places.append(place)
-                    positions.append(position)
-            else:
-                found = shape(member)
-                out[place] = None if found.is_empty else found
-        except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-            unreadable.append(place)
-    for places, positions in points.values():
-        if places:
-            out[places] = shapely.points(np.array(positions))
-    return out, unreadable
-
-
 def _crs(member: Any) -> DeclaredCrs | None:
     """The old `crs` member, or WGS 84 where there is none, as RFC 7946 has it."""
     if not isinstance(member, dict):
@@ -225,8 +194,9 @@ def _said(error: Any) -> str:
 
 
 def _nothing(gathered: Gathered, source: Source) -> RunFailed:
-    if gathered.empty or gathered.plain.get("type") == "FeatureCollection":
+    bare_list = not (gathered.objects or gathered.table.strangers)
+    if gathered.empty or bare_list or gathered.plain.get("type") == "FeatureCollection":
         return RunFailed("E-EMPTY", f"{source.name} is sound, but there is not one feature in it.")
     if gathered.plain.get("type") == "Topology":
         return RunFailed("E-FORMAT", f"{source.name} is TopoJSON, which is not read; publish it as GeoJSON.")
-    return RunFailed("E-FORMAT", f"{source.name} is JSON, but neither GeoJSON nor Esri JSON.")
+    return RunFailed("E-FORMAT", f"{source.name} is JSON, but neither GeoJSON, Esri JSON nor a list of rows.")

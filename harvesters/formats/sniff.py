@@ -6,6 +6,7 @@ import zipfile
 from enum import StrEnum
 
 from datasets.errors import RunFailed
+from harvesters.formats.pages import ENDING
 from harvesters.formats.siblings import SHAPE_MAGIC, is_mif
 from harvesters.formats.source import Source
 
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     FLATGEOBUF = "FlatGeobuf"
     PARQUET = "Parquet"
     ZIP = "zip"
+    PAGES = "pages"
 
 
 MAGIC = {
@@ -56,6 +58,8 @@ XML_ROOT = re.compile(r"\A(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype[^>\[]*(?:\[.*?\]\
 def sniff(source: Source) -> Kind:
     """The kind of `source`; RunFailed says in one sentence what it is instead when nothing of ours reads it."""
     head = source.head()
+    if source.name.endswith(ENDING) and head[257:262] == b"ustar":
+        return Kind.PAGES
     if not head.strip(NOTHING):
         raise _nothing_there(source)
     for magic, kind in MAGIC.items():

@@ -13,7 +13,7 @@ HEAD_BYTES = 1 << 16
 @dataclass(frozen=True)
 class Source:
     """One resource. `path` is named by a hash, so `name` (from the address) says what it was called; `work` is a
-    scratch folder of the caller's; `siblings` are the files fetched beside it, by lower-case extension."""
+    scratch folder of the caller's; `siblings` are the files that lay beside it in a zip, by lower-case extension."""
 
     path: Path
     name: str

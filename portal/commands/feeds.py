@@ -8,15 +8,18 @@ import typer
 from rich.table import Table
 
 from datasets.city import Council
-from datasets.feed import Cadence, Feed, read_feed
+from datasets.feed import Cadence, Feed, read_feed, shipped_feeds
 from datasets.layer import find_layer
 from datasets.register import check_entry
 from datasets.store import feeds as store
-from datasets.vocabulary import Outcome, Platform
+from datasets.vocabulary import Outcome
+from harvesters.adapters import find_adapter, platforms
 from harvesters.discover import organisation_feeds
+from harvesters.run import Tools
 from harvesters.run import check as check_feed
 from portal import console
 from portal.commands.check_report import check_document, print_check
+from portal.commands.discovery import discover_feeds, probe_feeds
 
 app = typer.Typer(no_args_is_help=True, help="The datasets of councils that are harvested.")
 
@@ -30,15 +33,18 @@ LocationOption = Annotated[
 @app.command()
 def add(
     url: Annotated[
-        str | None, typer.Argument(help="Address of the file, or of the CKAN portal.", show_default=False)
+        str | None, typer.Argument(help="Address of the file, service or portal.", show_default=False)
     ] = None,
     council: Annotated[str, typer.Option(help="The council's GSS code or name.")] = "",
     layer: Annotated[str, typer.Option(help="The layer it belongs to.")] = "",
     licence: Annotated[str, typer.Option(help="Register id of its licence, such as OGL-UK-3.0.")] = "unknown",
     feed_id: Annotated[str, typer.Option("--id", help="Its id; council-layer if not given.")] = "",
-    platform: Annotated[Platform, typer.Option(help="What serves it.")] = Platform.FILE,
-    dataset: Annotated[str, typer.Option(help="CKAN: the dataset's name or id.")] = "",
+    platform: Annotated[str, typer.Option(help=f"What serves it: {', '.join(platforms())}.")] = "file",
+    dataset: Annotated[str, typer.Option(help="The dataset's name or id on its portal.")] = "",
     resource: Annotated[str, typer.Option(help="CKAN: the resource's name or id, where there are several.")] = "",
+    params: Annotated[
+        list[str] | None, typer.Option("--param", help="Anything else the platform wants.", metavar="NAME=VALUE")
+    ] = None,
     organisation: Annotated[str, typer.Option(help="CKAN: add a feed for each fitting dataset of it.")] = "",
     attribution: Annotated[str, typer.Option(help="The exact words the council asks for.")] = "",
     documentation_url: Annotated[str | None, typer.Option(help="The page that describes it.")] = None,
@@ -50,35 +56,60 @@ def add(
     document: Annotated[
         Path | None, typer.Option("--document", exists=True, dir_okay=False, help="A feed as TOML.")
     ] = None,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Add the feeds that come with this city.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Change a feed that stands.")] = False,
 ) -> None:
     """Add a feed, or change one that stands. Nothing is harvested yet."""
     with console.failing_plainly(), console.opened() as tools:
+        if shipped:
+            _add_shipped(tools, replace)
+            return
         if document is not None:
             feeds = [read_feed(document)]
         elif organisation:
             found = tools.city.find_council(_needed(council, "--council"))
             feeds = organisation_feeds(_needed(url, "URL"), organisation, found, tools.session)
         else:
+            named = {"dataset": dataset, "resource": resource, **_pairs(params or [], "--param", "NAME=VALUE")}
             values = {
                 "platform": platform, "url": _needed(url, "URL"), "licence": licence, "attribution": attribution,
                 "documentation_url": documentation_url, "cadence": cadence,
                 "sheet": sheet, "source_layer": source_layer,
-                "params": {k: v for k, v in (("dataset", dataset), ("resource", resource)) if v},
+                "params": {name: value for name, value in named.items() if value},
                 "mapping": _mapping(mapped or []), "location": _location(location),
             }  # fmt: skip
-            feeds = [
-                _feed(
-                    tools.city.find_council(_needed(council, "--council")), _needed(layer, "--layer"), feed_id, values
-                )
-            ]
+            owner = tools.city.find_council(_needed(council, "--council"))
+            feeds = [_feed(owner, _needed(layer, "--layer"), feed_id, values)]
         for feed in feeds:
-            tools.city.find_council(feed.council)
-            (store.save_feed if replace else store.add_feed)(tools.engine, feed)
-            did = "Saved" if replace else "Added"
-            console.out.print(
-                f"{did} {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True
-            )
+            _add(tools, feed, replace)
+
+
+def _add(tools: Tools, feed: Feed, replace: bool) -> None:
+    tools.city.find_council(feed.council)
+    find_adapter(feed.platform)
+    (store.save_feed if replace else store.add_feed)(tools.engine, feed)
+    did = "Saved" if replace else "Added"
+    console.out.print(f"{did} {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True)
+
+
+def _add_shipped(tools: Tools, replace: bool) -> None:
+    """Adds the city's shipped feeds. Those that stand are left as they are, unless they are to be replaced."""
+    feeds = shipped_feeds(tools.settings.city)
+    stand = set() if replace else {feed.id for feed in store.list_feeds(tools.engine)}
+    added = [feed for feed in feeds if feed.id not in stand]
+    for feed in added:
+        store.save_feed(tools.engine, feed)
+    if not feeds:
+        console.out.print(f"No feeds are shipped for {tools.city.title}; find some with: citywide feeds discover URL")
+        return
+    kept = f"; {len(feeds) - len(added)} stand already" if len(feeds) > len(added) else ""
+    console.out.print(
+        f"Added {len(added)} feeds{kept}. See which answer with: citywide feeds probe --all", soft_wrap=True
+    )
+
+
+app.command("discover")(discover_feeds)
+app.command("probe")(probe_feeds)
 
 
 @app.command("list")
@@ -99,7 +130,7 @@ def list_feeds(
             table.add_column(heading, overflow="fold")
         for feed in feeds:
             name = tools.city.find_council(feed.council).name
-            table.add_row(feed.id, name, feed.layer, feed.platform.value, feed.licence, feed.url)
+            table.add_row(feed.id, name, feed.layer, feed.platform, feed.licence, feed.url)
         console.out.print(table if feeds else "There are no feeds yet; add one with `citywide feeds add`.")
 
 
@@ -184,13 +215,17 @@ def _feed(council: Council, layer: str, feed_id: str, values: dict[str, Any]) ->
 
 
 def _mapping(pairs: list[str]) -> dict[str, dict[str, str]]:
-    mapping = {}
+    return {name: {"column": column} for name, column in _pairs(pairs, "--map", "FIELD=COLUMN").items()}
+
+
+def _pairs(pairs: list[str], option: str, form: str) -> dict[str, str]:
+    found = {}
     for pair in pairs:
-        name, equals, column = pair.partition("=")
-        if not (name and equals and column):
-            raise typer.BadParameter(f"--map wants FIELD=COLUMN, not {pair!r}")
-        mapping[name.strip()] = {"column": column.strip()}
-    return mapping
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{option} wants {form}, not {pair!r}")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def _location(text: str | None) -> dict[str, Any] | None:

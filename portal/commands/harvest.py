@@ -1,6 +1,7 @@
 """`citywide harvest`: runs the pipeline for feeds, with a bar for each, and says how each run ended."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +10,14 @@ from rich.table import Table
 
 from datasets.feed import Feed
 from datasets.store import feeds as store
+from datasets.store import runs
+from datasets.store.runs import RunLine
 from datasets.vocabulary import Outcome
-from harvesters.run import RunReport, Tools
+from harvesters.run import Tools
 from harvesters.run import harvest as run_feed
 from portal import console
+from portal.commands.harvest_all import harvest_all
+from portal.worker import JOBS
 
 STYLES = {Outcome.PUBLISHED: "green", Outcome.UNCHANGED: "green", Outcome.HELD: "yellow", Outcome.FAILED: "red"}
 
@@ -27,6 +32,7 @@ def harvest(
     accept: Annotated[
         str | None, typer.Option(help="Your reason for publishing although a gate holds this file.", metavar="REASON")
     ] = None,
+    jobs: Annotated[int, typer.Option(help="With --all: how many feeds at a time.", min=1, max=64)] = JOBS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Harvest feeds: fetch, harmonise and publish. Exits 0 when all are in, 3 when one is held, 4 when one failed."""
@@ -40,32 +46,35 @@ def harvest(
         )
         if not chosen:
             console.stop("There are no feeds yet; add one with `citywide feeds add`.")
-        reports = harvest_feeds(chosen, tools, path=path, accept=accept)
-        if as_json:
-            typer.echo(json.dumps([_document(report) for report in reports], indent=2))
+        if everything:
+            ended = harvest_all(chosen, tools, jobs=jobs, accept=accept)
         else:
-            console.out.print(outcome_table(reports))
-    outcomes = {report.outcome for report in reports}
+            ended = harvest_in_turn(chosen, tools, path=path, accept=accept)
+        if as_json:
+            typer.echo(json.dumps([_document(run) for run in ended], indent=2))
+        else:
+            console.out.print(outcome_table(ended))
+    outcomes = {run.outcome for run in ended}
     if Outcome.FAILED in outcomes:
         raise typer.Exit(console.FAILED)
     raise typer.Exit(console.HELD if Outcome.HELD in outcomes else console.OK)
 
 
-def harvest_feeds(
+def harvest_in_turn(
     feeds: list[Feed], tools: Tools, *, path: Path | None = None, accept: str | None = None
-) -> list[RunReport]:
-    """One run for each feed, one after the other, each with its progress bar."""
-    reports = []
+) -> list[RunLine]:
+    """One run for each feed, one after the other in this program, each with its progress bar."""
+    before = runs.newest_run(tools.engine)
     with console.progress() as bars:
         for feed in feeds:
             tell = console.teller(bars, feed.id)
             report = run_feed(feed, tools, tell, path=path, accept=accept)
             tell("done", 1, report.values.get("features"))
-            reports.append(report)
-    return reports
+    wanted = {feed.id for feed in feeds}
+    return [run for run in runs.runs_after(tools.engine, before) if run.feed in wanted]
 
 
-def outcome_table(reports: list[RunReport]) -> Table:
+def outcome_table(ended: Sequence[RunLine]) -> Table:
     """One line for each run: what came in, and how it ended."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, justify in (
@@ -76,30 +85,30 @@ def outcome_table(reports: list[RunReport]) -> Table:
         ("", "left"),
     ):
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for report in reports:
-        rows, features = (report.values.get(name) for name in ("rows_read", "features"))
+    for run in ended:
+        assert run.outcome is not None
         table.add_row(
-            report.feed.id,
-            "" if rows is None else f"{rows:,}",
-            "" if features is None else f"{features:,}",
-            f"[{STYLES[report.outcome]}]{report.outcome}",
-            (f"{report.code}: " if report.code else "") + report.message.replace("[", r"\["),
+            run.feed,
+            "" if run.rows_read is None else f"{run.rows_read:,}",
+            "" if run.features is None else f"{run.features:,}",
+            f"[{STYLES[run.outcome]}]{run.outcome}",
+            (f"{run.code}: " if run.code else "") + (run.message or "").replace("[", r"\["),
         )
     return table
 
 
-def _document(report: RunReport) -> dict[str, Any]:
+def _document(run: RunLine) -> dict[str, Any]:
     return {
-        "feed": report.feed.id,
-        "run": report.run_id,
-        "outcome": report.outcome.value,
-        "code": report.code,
-        "message": report.message,
-        "rows_read": report.values.get("rows_read"),
-        "features": report.values.get("features"),
-        "inserted": report.values.get("inserted"),
-        "updated": report.values.get("updated"),
-        "missing": report.values.get("missing"),
-        "ended": report.values.get("ended"),
-        "revision": report.values.get("revision"),
+        "feed": run.feed,
+        "run": run.id,
+        "outcome": run.outcome,
+        "code": run.code,
+        "message": run.message,
+        "rows_read": run.rows_read,
+        "features": run.features,
+        "inserted": run.inserted,
+        "updated": run.updated,
+        "missing": run.missing,
+        "ended": run.ended,
+        "revision": run.revision,
     }

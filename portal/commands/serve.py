@@ -3,7 +3,9 @@
 import signal
 import socket
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -17,7 +19,8 @@ from harvesters.demo.setting import demo_city
 from harvesters.run import Tools
 from portal import console
 from portal.app import create_app
-from portal.commands.harvest import harvest_feeds
+from portal.commands.harvest_all import harvest_all
+from portal.worker import Worker
 
 DEMO = "demo"
 
@@ -33,14 +36,17 @@ def up(
     port: Port = 8000,
     features: Annotated[int, typer.Option(help="How many features the demo city has.", min=200)] = 4_000,
 ) -> None:
-    """Bring everything up: the database, the portal, and the demo city when that is the city. Ctrl-C ends it."""
+    """Bring everything up: the database, the portal, a worker, and the demo city when that is the city. Ctrl-C ends
+    it."""
     with console.failing_plainly(), ExitStack() as running:
         _stop_cleanly_on_terminate()
         listening = running.enter_context(_listen(host, port))
         console.err.print("Starting the database …")
         tools = running.enter_context(console.opened(setting_up=True))
         if tools.settings.city == DEMO:
+            tools = console.on_this_machine(tools)
             _harvest_demo(tools, running, features)
+        running.enter_context(_working(tools))
         _serve(tools, listening)
 
 
@@ -63,10 +69,23 @@ def _harvest_demo(tools: Tools, running: ExitStack, features: int) -> None:
     feeds = running.enter_context(demo_city(tools.engine, tools.city, tools.settings.home / DEMO, features))
     for feed in feeds:
         store.save_feed(tools.engine, feed)
-    reports = harvest_feeds(feeds, tools)
-    counts = {outcome: sum(report.outcome is outcome for report in reports) for outcome in Outcome}
+    ended = harvest_all(feeds, tools)
+    counts = {outcome: sum(run.outcome is outcome for run in ended) for outcome in Outcome}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    console.err.print(f"{tools.city.title}: {len(reports)} feeds harvested: {told}.")
+    console.err.print(f"{tools.city.title}: {len(ended)} feeds harvested: {told}.")
+
+
+@contextmanager
+def _working(tools: Tools) -> Iterator[None]:
+    """A worker beside the portal, so that what is due is harvested."""
+    worker = Worker(tools)
+    working = Thread(target=worker.run, name="worker")
+    working.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        working.join()
 
 
 def _serve(tools: Tools, listening: socket.socket) -> None:

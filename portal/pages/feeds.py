@@ -10,7 +10,7 @@ from starlette.responses import Response
 from datasets.layer import layers
 from datasets.store.catalogue import feed_standings, latest_runs
 from datasets.store.run_report import mapping_of
-from datasets.vocabulary import Platform
+from harvesters.adapters import find_adapter
 from portal.pages.runs import run_number
 from portal.site import Site
 
@@ -33,7 +33,7 @@ def show(site: Site, request: Request) -> Response:
         "feed": feed,
         "state": feed.state(datetime.now(UTC)),
         "layer": layers().get(feed.layer),
-        "platform": Platform(feed.platform),
+        "platform": find_adapter(feed.platform).TITLE,
         "runs": runs[:RUNS],
         "older": runs[RUNS - 1].id if len(runs) > RUNS else None,
         "before": before,

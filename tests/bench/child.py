@@ -26,7 +26,7 @@ def main() -> None:
     """Harvests the feed named on the command line."""
     settings = read_settings()
     engine = connect(settings.database_url or "")
-    tools = Tools(engine, settings, read_city(settings), Session("https://example.org/"))
+    tools = Tools(engine, settings, read_city(settings), Session("https://example.org/", allow_loopback=True))
     stages = Stages()
     feed = read_feed(engine, sys.argv[1])
     began = time.perf_counter()

@@ -11,7 +11,7 @@ from checkout import CHECKOUT, ROOMS, importers, imports, modules, texts
 
 STAGES = {
     "harvesters.fetch": "fetch",
-    "harvesters.open": "open_resource",
+    "harvesters.apart": "open_apart",
     "harvesters.screen": "screen",
     "harvesters.map": "apply",
     "harvesters.type": "type_values",
@@ -45,6 +45,11 @@ def test_the_import_contracts_are_kept() -> None:
         ),
         ("fastexcel", "harvesters/formats/"),
         ("rapidfuzz", "harvesters/propose.py"),
+        ("owslib", "harvesters/adapters/wfs.py"),
+        ("rdflib", ("harvesters/adapters/dcat.py", "harvesters/catalogues/")),
+        ("procrastinate", ("datasets/store/queue.py", "portal/worker.py")),
+        ("pyseccomp", "harvesters/confine.py"),
+        ("tenacity", "harvesters/ask.py"),
     ],
 )
 def test_a_library_stays_behind_its_fence(module: str, where: str | tuple[str, ...]) -> None:

@@ -77,9 +77,10 @@ def test_a_zip_of_too_many_files_is_refused(opened, tmp_path):
 def test_a_directory_that_lies_about_the_size_does_not_help_a_bomb(opened, tmp_path):
     content = zipped(tmp_path / "z", {"places.csv": CSV * 1000}).read_bytes()
     size = len(CSV * 1000).to_bytes(4, "little")
-    with pytest.raises(RunFailed) as refused:
+    with pytest.raises(RunFailed, match="damaged") as refused:
         opened(content.replace(size, (100).to_bytes(4, "little")), "places.zip", limit=10_000)
     assert refused.value.code == "E-TRUNCATED"
+    assert sum(path.stat().st_size for path in (tmp_path / "work").rglob("*")) < 10_000
 
 
 def test_names_that_climb_out_of_the_folder_stay_inside(opened, tmp_path):

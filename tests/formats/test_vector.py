@@ -10,7 +10,9 @@ import pytest
 import shapely
 
 from datasets.errors import RunFailed, RunHeld
-from harvesters.open import wanted_siblings
+from harvesters.archive import Archive
+from harvesters.fetch import keep_local
+from harvesters.formats.siblings import wanted_siblings
 
 POINTS = shapely.points([[530000.0, 180000.0], [530100.0, 180100.0]])
 
@@ -35,9 +37,17 @@ def write(path, driver, *, crs="EPSG:27700", name="Café", **options):
     return path
 
 
-def beside(path, *, without=()):
-    files = path.parent.glob(f"{path.stem}.*")
-    return {f.suffix: f for f in files if f.suffix != path.suffix and f.suffix not in without}
+@pytest.fixture
+def whole(opened, tmp_path):
+    """Opens a file as the harvest would, with the files beside it that it needs."""
+
+    def open_it(path, *, without=(), **arguments):
+        for suffix in without:
+            path.with_suffix(suffix).unlink()
+        kept = keep_local(path, Archive(tmp_path / "archive"))
+        return opened(kept.archived.path, kept.name, **arguments)
+
+    return open_it
 
 
 def is_right(table, where):
@@ -52,39 +62,38 @@ def is_right(table, where):
      ("ESRI Shapefile", ".shp", "Shapefile", ".prj"), ("MapInfo File", ".tab", "MapInfo TAB", "CoordSys"),
      ("MapInfo File", ".mif", "MapInfo MIF", "CoordSys")],
 )  # fmt: skip
-def test_columns_geometry_and_crs_are_read(opened, tmp_path, driver, suffix, format, where):
+def test_columns_geometry_and_crs_are_read(whole, tmp_path, driver, suffix, format, where):
     options = {"SPATIAL_INDEX": "NO"} if suffix == ".fgb" else {}
     if driver == "MapInfo File":
         options = {"BOUNDS": "0,0,700000,1300000", "ENCODING": "CP1252"}
     path = write(tmp_path / f"places{suffix}", driver, **options)
-    table = opened(path, f"places{suffix}", siblings=beside(path))
-    assert table.format == format
+    table = whole(path)
+    assert table.format.removeprefix("zipped ") == format
     is_right(table, where)
 
 
 @pytest.mark.parametrize(
     ("written", "cpg"), [("UTF-8", "UTF-8"), ("CP1252", None), ("CP1252", "UTF-8"), ("UTF-8", None)]
 )
-def test_the_encoding_of_a_shapefile_is_found_even_where_the_cpg_lies(opened, tmp_path, written, cpg):
+def test_the_encoding_of_a_shapefile_is_found_even_where_the_cpg_lies(whole, tmp_path, written, cpg):
     path = write(tmp_path / "places.shp", "ESRI Shapefile", layer_options={"ENCODING": written})
-    parts = beside(path, without=() if cpg else (".cpg",))
     if cpg:
-        parts[".cpg"].write_text(cpg)
-    assert opened(path, "places.shp", siblings=parts).records["Name"][0] == "Café"
+        path.with_suffix(".cpg").write_text(cpg)
+    assert whole(path, without=() if cpg else (".cpg",)).records["Name"][0] == "Café"
 
 
-def test_mapinfo_text_of_no_stated_encoding_is_recoded(opened, tmp_path):
+def test_mapinfo_text_of_no_stated_encoding_is_recoded(whole, tmp_path):
     path = write(tmp_path / "places.mif", "MapInfo File", name="Cafe", BOUNDS="0,0,700000,1300000")
     rows = path.with_suffix(".mid")
     rows.write_bytes(rows.read_bytes().replace(b"Cafe", "Café".encode("cp1252")))
-    table = opened(path, "places.mif", siblings=beside(path))
+    table = whole(path)
     is_right(table, "CoordSys")
     assert table.encoding == "CP1252"
 
 
-def test_a_shapefile_without_prj_declares_nothing(opened, tmp_path):
+def test_a_shapefile_without_prj_declares_nothing(whole, tmp_path):
     path = write(tmp_path / "places.shp", "ESRI Shapefile")
-    assert opened(path, "places.shp", siblings=beside(path, without=(".prj", ".shx"))).crs is None
+    assert whole(path, without=(".prj", ".shx")).crs is None
 
 
 def test_a_shapefile_without_its_columns_is_refused(opened, tmp_path):
@@ -93,10 +102,11 @@ def test_a_shapefile_without_its_columns_is_refused(opened, tmp_path):
         opened(path, "places.shp")
 
 
-def test_a_cut_shapefile_is_truncated(opened, tmp_path):
+def test_a_cut_shapefile_is_truncated(whole, tmp_path):
     path = write(tmp_path / "places.shp", "ESRI Shapefile")
+    path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(RunFailed) as refused:
-        opened(path.read_bytes()[:-20], "places.shp", siblings=beside(path))
+        whole(path)
     assert refused.value.code == "E-TRUNCATED"
 
 
@@ -145,18 +155,19 @@ def test_siblings_are_told_from_the_bytes():
     assert wanted_siblings("x.shp", b"<html>Not found</html>") == ()
 
 
-def test_a_cut_table_beside_a_shapefile_is_noticed(opened, tmp_path):
+def test_a_cut_table_beside_a_shapefile_is_noticed(whole, tmp_path):
     path = write(tmp_path / "places.shp", "ESRI Shapefile")
     table = path.with_suffix(".dbf")
     table.write_bytes(table.read_bytes()[:-30])
     with pytest.raises(RunFailed, match=r"The \.dbf file") as refused:
-        opened(path, "places.shp", siblings=beside(path))
+        whole(path)
     assert refused.value.code == "E-TRUNCATED"
 
 
-def test_a_mif_with_fewer_shapes_than_rows_is_noticed(opened, tmp_path):
+def test_a_mif_with_fewer_shapes_than_rows_is_noticed(whole, tmp_path):
     path = write(tmp_path / "places.mif", "MapInfo File", name="Ashby", BOUNDS="0,0,700000,1300000")
     content = path.read_text()
+    path.write_text(content[: content.rindex("Point")])
     with pytest.raises(RunFailed, match="shapes, but") as refused:
-        opened(content[: content.rindex("Point")], "places.mif", siblings=beside(path))
+        whole(path)
     assert refused.value.code == "E-TRUNCATED"

@@ -17,10 +17,12 @@ from datasets.errors import RunHeld
 from datasets.feed import Location, LocationKind
 from datasets.settings import CHECKOUT, read_settings
 from datasets.vocabulary import GeometryKind
+from harvesters.archive import Archive
 from harvesters.batch import Opened
+from harvesters.fetch import keep_local
 from harvesters.locate import FoundLocation, find_location
 from harvesters.mapping import SURE
-from harvesters.open import open_resource, wanted_siblings
+from harvesters.open import open_resource
 from harvesters.surroundings import Surroundings
 
 FOLDER = CHECKOUT.parent / "shared" / "data"
@@ -76,12 +78,8 @@ def around(row: dict[str, str]) -> Surroundings:
 
 
 def opening(row: dict[str, str], work: Path) -> Opened:
-    path = FOLDER / row["path"]
-    beside = {other.suffix.lower(): other for other in path.parent.iterdir() if other.stem == path.stem}
-    siblings = {
-        suffix: beside[suffix] for suffix in wanted_siblings(path.name, path.read_bytes()[:65536]) if suffix in beside
-    }
-    return open_resource(path, name=path.name, siblings=siblings, settings=read_settings({}), work=work)
+    kept = keep_local(FOLDER / row["path"], Archive(work / "archive"))
+    return open_resource(kept.archived.path, name=kept.name, settings=read_settings({}), work=work)
 
 
 def expected(row: dict[str, str]) -> tuple[LocationKind, tuple[str, ...]] | None:

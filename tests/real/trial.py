@@ -82,7 +82,8 @@ def trial(city: str, settings: Settings, database_url: str) -> Iterator[tuple[To
     load_places(engine, FOLDER / "postcodes/trafford_postcodes.csv")
     try:
         with replay(FOLDER) as base:
-            yield Tools(engine, settings, made, Session("https://example.org/")), list(_feeds(base, made.council))
+            session = Session("https://example.org/", allow_loopback=True)
+            yield Tools(engine, settings, made, session), list(_feeds(base, made.council))
     finally:
         engine.dispose()
 

@@ -1,0 +1,59 @@
+"""The queue of harvests, kept by procrastinate in the same PostgreSQL, in a schema of its own.
+
+A feed waits in it at most once, and feeds of one host are harvested one after the other, by whichever worker.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.schema import SchemaManager
+from sqlalchemy import Connection, Engine, text
+
+from datasets.feed import Feed
+from datasets.store.engine import libpq_url
+
+SCHEMA = "procrastinate"
+TASK = "harvest"
+
+
+def make_queue_tables(connection: Connection) -> None:
+    """The tables and functions of procrastinate, for a migration."""
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    before = connection.scalar(text("SHOW search_path"))
+    connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
+    # Many statements at once go to the driver itself, which takes them where there are no parameters.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(SchemaManager.get_schema())
+    connection.execute(text(f"SET LOCAL search_path = {before}"))
+
+
+def queue_app(engine: Engine) -> App:
+    """procrastinate on the engine's database; to be opened by whoever uses it."""
+    options = {"options": f"-c search_path={SCHEMA}"}
+    return App(connector=PsycopgConnector(conninfo=libpq_url(engine), kwargs=options, min_size=1, max_size=4))
+
+
+def enqueue(engine: Engine, feeds: Iterable[Feed], accept: str | None = None) -> int:
+    """Has the feeds harvested by the next worker that is free; how many did not wait for it already."""
+    added = 0
+    with queue_app(engine).open() as app:
+        for feed in feeds:
+            job = app.configure_task(
+                TASK, lock=f"host {urlsplit(feed.url).netloc}", queueing_lock=f"feed {feed.id}", allow_unknown=True
+            )
+            try:
+                job.defer(feed_id=feed.id, accept=accept)
+                added += 1
+            except AlreadyEnqueued:
+                continue
+    return added
+
+
+def waiting(engine: Engine) -> list[str]:
+    """The ids of the feeds that wait or are being harvested."""
+    query = text("SELECT args->>'feed_id' FROM procrastinate.procrastinate_jobs WHERE status IN ('todo', 'doing')")
+    with engine.connect() as connection:
+        return list(connection.execute(query).scalars())

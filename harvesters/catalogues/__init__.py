@@ -1,0 +1,1 @@
+"""Catalogues of datasets: what their records are, whatever language they are written in."""
