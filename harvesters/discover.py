@@ -51,6 +51,11 @@ class Offer:
     trouble: str = ""
 
     @property
+    def licence(self) -> str:
+        """The register id of its licence, `unknown` where the platform states none that we know."""
+        return _licence(self.dataset.licence)
+
+    @property
     def sure(self) -> bool:
         """Whether it may be added without a person's look."""
         return self.feed is not None and self.fit is not None and self.fit.sure and not self.trouble

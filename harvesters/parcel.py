@@ -25,6 +25,7 @@ STATUS = struct.Struct(">i")
 
 LOG = "reader.log"
 """In the scratch folder: what the readers' libraries print."""
+BATCH_ROWS = 100_000
 RECORDS, SHAPES, ISSUES = "records.arrow", "shapes.arrow", "issues.arrow"
 
 
@@ -72,4 +73,5 @@ def unpack(rest: Mapping[str, Any], folder: Path) -> Opened:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    frame.write_ipc(path, compression="uncompressed", record_batch_size=max(1, frame.height))
+    # Compressed, a large frame is written and read sooner than a disk takes it; by batches, by all cores at once.
+    frame.write_ipc(path, compression="lz4", record_batch_size=BATCH_ROWS)

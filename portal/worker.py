@@ -49,12 +49,15 @@ class Worker:
     def run(self, *, until_empty: bool = False) -> None:
         """Works in this thread."""
         over = Event()
+        tender = Thread(target=self._tend_until, args=(over,), name="tender")
         if self._tend:
-            Thread(target=self._tend_until, args=(over,), name="tender", daemon=True).start()
+            tender.start()
         try:
             asyncio.run(self._work(until_empty))
         finally:
             over.set()
+            if self._tend:
+                tender.join()
 
     def stop(self) -> None:
         """Begins no more harvests and breaks off those under way."""

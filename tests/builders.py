@@ -157,6 +157,9 @@ class _Server(ThreadingHTTPServer):
 
 def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # Head and body go out apart, and the second would wait for the client to acknowledge the first.
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             site.asked.append(self.path)
             answer = site.answers.get(self.path, Answer(b"nothing here", 404))

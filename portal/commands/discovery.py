@@ -114,7 +114,7 @@ def _print_proposal(offer: Offer) -> None:
     if offer.fit is None:
         return
     dataset = offer.dataset
-    style, sure = ("green", "sure") if offer.sure else ("yellow", "not sure")
+    style, sure = ("green", "sure") if offer.fit.sure else ("yellow", "not sure")
     console.out.print(
         f"\n[bold]{escape(dataset.title)}[/bold] fits {offer.fit.layer} [{style}]({offer.fit.score:.0%}, {sure})",
         soft_wrap=True,
@@ -122,7 +122,7 @@ def _print_proposal(offer: Offer) -> None:
     known = [
         f"{dataset.count:,} rows" if dataset.count is not None else "",
         f"of {_day(dataset.updated)}" if dataset.updated else "",
-        f"licence {offer.feed.licence if offer.feed else dataset.licence or 'unknown'}",
+        f"licence {offer.licence}",
         f"feed {offer.feed.id}" if offer.feed else "",
     ]
     for said in (", ".join(part for part in known if part), _evidence(offer)):

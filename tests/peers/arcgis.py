@@ -318,6 +318,9 @@ class _Server(ThreadingHTTPServer):
 
 def _handler(server: ArcgisServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # Head and body go out apart, and the second would wait for the client to acknowledge the first.
+        disable_nagle_algorithm = True
+
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
