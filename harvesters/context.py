@@ -16,11 +16,11 @@ from datasets.settings import Settings
 from datasets.store.publish import Diff
 from datasets.store.runs import EarlierRun
 from datasets.vocabulary import Outcome
-from harvesters.archive import Archive
-from harvesters.paging import Kept
-from harvesters.receipt import Receipt
+from harvesters.fetching.archive import Archive
+from harvesters.fetching.paging import Kept
+from harvesters.fetching.receipt import Receipt
 from harvesters.rules import rules_hash
-from harvesters.session import Session
+from harvesters.web.session import Session
 
 Tell = Callable[[str, int, int | None], None]
 """Called as a run goes on: the stage, how much of it is done, and how much there is where that is known."""

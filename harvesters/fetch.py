@@ -17,12 +17,12 @@ from datasets.settings import Settings
 from datasets.vocabulary import Decider, Reach
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Adapter, Dataset, Download, Tally
-from harvesters.archive import Archive, Archived
-from harvesters.download import Downloader
+from harvesters.fetching.archive import Archive, Archived
+from harvesters.fetching.download import Downloader
+from harvesters.fetching.paging import Kept, PagesRead, read_pages
+from harvesters.fetching.receipt import Progress, Receipt
 from harvesters.formats.siblings import wanted_siblings
-from harvesters.paging import Kept, PagesRead, read_pages
-from harvesters.receipt import Progress, Receipt
-from harvesters.session import Session
+from harvesters.web.session import Session
 
 FULL_EVERY = timedelta(days=30)
 

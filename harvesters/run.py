@@ -23,7 +23,7 @@ from datasets.store.schedule import plan_next
 from datasets.vocabulary import Action, Decider, Outcome, Reach
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Tally
-from harvesters.apart import make_ready, open_apart
+from harvesters.apart.reading import make_ready, open_apart
 from harvesters.approvals import columns_read, last_publish, open_gates
 from harvesters.batch import Batch, Opened
 from harvesters.content import content_hash

@@ -20,9 +20,9 @@ from datasets.store.embedded import database
 from datasets.store.engine import connect
 from datasets.store.hosts import StoredLedger
 from datasets.store.migrate import check_city, is_current, migrate
-from harvesters.hosts import Hosts
 from harvesters.run import Tell, Tools
-from harvesters.session import Session
+from harvesters.web.hosts import Hosts
+from harvesters.web.session import Session
 
 OK, ERROR, USAGE, HELD, FAILED = 0, 1, 2, 3, 4
 """Exit statuses of every command."""

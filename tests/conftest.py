@@ -27,7 +27,7 @@ from datasets.store.places import load_places
 from harvesters.demo.city import FEWEST_FEATURES, make_city
 from harvesters.demo.references import write_boundaries, write_postcodes
 from harvesters.run import Tools
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.builders import Desk
 
 NUMBERS = itertools.count(1)

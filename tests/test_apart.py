@@ -19,9 +19,9 @@ import shapely
 from datasets.errors import RunFailed, RunHeld
 from datasets.issues import all_issues
 from datasets.settings import CHECKOUT, read_settings
-from harvesters import apart
-from harvesters.apart import make_ready, open_apart, read_apart
-from harvesters.confine import Limits
+from harvesters.apart import reading as apart
+from harvesters.apart.confine import Limits
+from harvesters.apart.reading import make_ready, open_apart, read_apart
 from harvesters.open import open_resource
 from tests import rude
 
@@ -211,7 +211,8 @@ def test_a_killed_nursery_is_replaced(reading):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_program_that_asked(tmp_path, number):
     waiting = (
-        "from pathlib import Path; from harvesters.apart import read_apart; from harvesters.confine import Limits;"
+        "from pathlib import Path; from harvesters.apart.reading import read_apart;"
+        "from harvesters.apart.confine import Limits;"
         f"from tests import rude; read_apart(rude.wait, {{}}, 'x', Limits(2 << 30, 60), Path({str(tmp_path)!r}))"
     )
     program = subprocess.Popen([sys.executable, "-c", waiting], cwd=CHECKOUT, stderr=subprocess.DEVNULL)

@@ -10,11 +10,11 @@ from email.utils import format_datetime
 import pytest
 
 from datasets.errors import RunFailed
-from harvesters import ask as asking
-from harvesters.ask import Refused, Request, ServerTrouble, ask, ask_json, check_status, persevere, with_query
-from harvesters.hosts import Cooling
-from harvesters.session import Session
-from harvesters.verdict import Blocked, clock_time, pause_asked
+from harvesters.web import ask as asking
+from harvesters.web.ask import Refused, Request, ServerTrouble, ask, ask_json, check_status, persevere, with_query
+from harvesters.web.hosts import Cooling
+from harvesters.web.session import Session
+from harvesters.web.verdict import Blocked, clock_time, pause_asked
 from tests.builders import Answer, Loopback, served
 from tests.test_session import HTML, REJECTED
 

@@ -16,7 +16,7 @@ from datasets.feed import Feed
 from datasets.layer import find_layer
 from datasets.store.feeds import save_feed
 from datasets.vocabulary import Outcome
-from harvesters import download as fetching
+from harvesters.fetching import download as fetching
 from harvesters.run import RunReport, check, harvest
 from tests.builders import Answer, Desk, Loopback, counts, csv_bytes, feed_of, query, quiet, served, toilet, toilets
 

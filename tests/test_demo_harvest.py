@@ -23,7 +23,7 @@ from harvesters.demo.councils import write_councils
 from harvesters.demo.publication import Publication
 from harvesters.demo.setting import demo_city
 from harvesters.run import RunReport, Tools, harvest
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.builders import counts, query, quiet
 
 FEATURES = FEWEST_FEATURES * 4

@@ -14,13 +14,13 @@ from datasets.issues import issue_codes
 from datasets.layer import find_layer
 from datasets.settings import read_settings
 from harvesters.adapters.contract import Adapter, Dataset, Found
-from harvesters.ask import Request, ask
 from harvesters.demo.city import make_city
 from harvesters.demo.councils import write_councils
 from harvesters.demo.server import CouncilServer
-from harvesters.discover import Discovery, discover, discovery_document, organisation_feeds
-from harvesters.fit import best_fit, fit, owner_of
-from harvesters.session import Session
+from harvesters.discovery.discover import Discovery, discover, discovery_document, organisation_feeds
+from harvesters.discovery.fit import best_fit, fit, owner_of
+from harvesters.web.ask import Request, ask
+from harvesters.web.session import Session
 from tests.builders import Answer, Loopback, served
 
 ASHMERE = Council(gss="X09000001", name="Ashmere")
@@ -248,7 +248,7 @@ def test_the_document_is_plain_json_and_its_feeds_can_be_added(session: Session,
 def test_an_answer_too_long_to_keep_is_asked_for_again(
     site: Loopback, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harvesters import remember
+    from harvesters.web import remember
 
     monkeypatch.setattr(remember, "MOST_BYTES", 10)
     site.answers |= {"/short": Answer(b"123"), "/long": Answer(b"1234567890123")}

@@ -9,8 +9,8 @@ import pytest
 
 from datasets.city import City, Council, read_city
 from datasets.settings import read_settings
-from harvesters.discover import Discovery, discover
-from harvesters.session import Session
+from harvesters.discovery.discover import Discovery, discover
+from harvesters.web.session import Session
 from tests.builders import Answer
 from tests.builders import served as published
 from tests.peers.arcgis import ArcgisServer, served

@@ -15,12 +15,12 @@ import pytest
 from datasets.errors import RunFailed
 from datasets.settings import Settings
 from datasets.store.readings import Unkept
-from harvesters import download as fetching
-from harvesters.archive import Archive
 from harvesters.fetch import Fetched, Known, fetch
 from harvesters.fetch import Fetcher as Needs
-from harvesters.receipt import Receipt
-from harvesters.session import Session
+from harvesters.fetching import download as fetching
+from harvesters.fetching.archive import Archive
+from harvesters.fetching.receipt import Receipt
+from harvesters.web.session import Session
 from tests.builders import Answer, Loopback, feed_of, served
 
 CSV = b"Ref,Name\nT1,Ash Lane\n"

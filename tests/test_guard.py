@@ -8,8 +8,17 @@ from ipaddress import ip_address
 import pytest
 
 from datasets.errors import RunFailed
-from harvesters import guard
-from harvesters.guard import METADATA, PRIVATE, RESERVED, check_address, check_url, is_loopback, open_socket, refusal
+from harvesters.web import guard
+from harvesters.web.guard import (
+    METADATA,
+    PRIVATE,
+    RESERVED,
+    check_address,
+    check_url,
+    is_loopback,
+    open_socket,
+    refusal,
+)
 
 MULTICAST = "is a multicast or broadcast address"
 ADDRESSES = {

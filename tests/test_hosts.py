@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from datasets.errors import CitywideError
 from datasets.settings import read_settings
 from datasets.store.hosts import StoredLedger
-from harvesters.hosts import DAY, FIREWALL, Cooling, Hosts, MemoryLedger
+from harvesters.web.hosts import DAY, FIREWALL, Cooling, Hosts, MemoryLedger
 from tests.builders import query
 
 HOST = "data.example.org"

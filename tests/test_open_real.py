@@ -14,9 +14,9 @@ import pytest
 from datasets.errors import RunFailed
 from datasets.issues import all_issues
 from datasets.settings import CHECKOUT, read_settings
-from harvesters.archive import Archive
 from harvesters.batch import Opened
 from harvesters.fetch import keep_local
+from harvesters.fetching.archive import Archive
 from harvesters.open import open_resource
 
 FOLDER = CHECKOUT.parent / "shared" / "data"

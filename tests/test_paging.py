@@ -14,13 +14,13 @@ import pytest
 
 from datasets.errors import RunFailed
 from datasets.store.readings import Reading, Unkept
-from harvesters import paging
 from harvesters.adapters.contract import Cursor, Dataset, Page
-from harvesters.archive import Archive
-from harvesters.ask import Refused, Request, ServerTrouble, with_query
-from harvesters.pages_file import PagesFile
-from harvesters.paging import Kept, PagesRead, read_pages
-from harvesters.session import Session
+from harvesters.fetching import paging
+from harvesters.fetching.archive import Archive
+from harvesters.fetching.pages_file import PagesFile
+from harvesters.fetching.paging import Kept, PagesRead, read_pages
+from harvesters.web.ask import Refused, Request, ServerTrouble, with_query
+from harvesters.web.session import Session
 from tests.peers.answering import Reply, answering, json_reply
 
 LINES = Dataset("Lines", "https://example.org/lines", count=10)

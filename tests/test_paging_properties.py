@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from datasets.errors import RunFailed
-from harvesters import paging
 from harvesters.adapters import ogcapi
 from harvesters.adapters.contract import Cursor, Dataset, Page, Pages, proven
-from harvesters.arcgis.pages import LayerPages
-from harvesters.archive import Archive
-from harvesters.ask import Answer, Refused, Request, ServerTrouble
-from harvesters.pages_file import PagesFile
-from harvesters.session import Session
+from harvesters.fetching import paging
+from harvesters.fetching.archive import Archive
+from harvesters.fetching.pages_file import PagesFile
+from harvesters.platforms.arcgis.pages import LayerPages
+from harvesters.web.ask import Answer, Refused, Request, ServerTrouble
+from harvesters.web.session import Session
 from tests.test_paging import Noted
 
 # What Hypothesis notes between runs is no part of the tree.

@@ -98,7 +98,9 @@ def test_the_api_answers_with_the_councils_features_that_readme_asks_for(running
     assert set(re.findall(r'"council":"(\w+)"', body)) == {"X09000002"}
 
 
-@pytest.mark.parametrize("verb", ["bench ARGS='--rows 3000 --rounds 1 --councils 1 --wait 0'", "real ARGS='london --only lambeth'"])
+@pytest.mark.parametrize(
+    "verb", ["bench ARGS='--rows 3000 --rounds 1 --councils 1 --wait 0'", "real ARGS='london --only lambeth'"]
+)
 def test_measuring_works_on_a_small_scale(verb: str) -> None:
     done = subprocess.run(f"make {verb}", shell=True, cwd=CHECKOUT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr

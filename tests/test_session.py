@@ -15,10 +15,10 @@ import requests
 from ckanapi import RemoteCKAN
 
 from datasets.errors import RunFailed
-from harvesters import transport
-from harvesters.hosts import Cooling, Hosts
-from harvesters.session import Session
-from harvesters.verdict import Blocked, ServerTrouble
+from harvesters.web import transport
+from harvesters.web.hosts import Cooling, Hosts
+from harvesters.web.session import Session
+from harvesters.web.verdict import Blocked, ServerTrouble
 from tests.builders import Answer, Loopback, served
 from tests.certificates import Authority, Issued, served_securely
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Download, Found, Pages, Tally, proven
-from harvesters.arcgis.address import read_address
-from harvesters.arcgis.catalogue import folder_found, portal_found, site_found, site_item
-from harvesters.arcgis.item import Item, portal_item
-from harvesters.arcgis.layer import Brief, describe_layer, service_layers
-from harvesters.arcgis.pages import LayerPages
-from harvesters.session import Session
+from harvesters.platforms.arcgis.address import read_address
+from harvesters.platforms.arcgis.catalogue import folder_found, portal_found, site_found, site_item
+from harvesters.platforms.arcgis.item import Item, portal_item
+from harvesters.platforms.arcgis.layer import Brief, describe_layer, service_layers
+from harvesters.platforms.arcgis.pages import LayerPages
+from harvesters.web.session import Session
 
 TITLE = "An ArcGIS service"
 DESCRIBES = True

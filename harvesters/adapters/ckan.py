@@ -16,12 +16,12 @@ from ckanapi import CKANAPIError, NotAuthorized, NotFound, RemoteCKAN, ServerInc
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Download, Found, Page, Pages, Tally, proven
-from harvesters.ask import MOST_BYTES, TRIES, Request, persevere, with_query
-from harvesters.ckan_package import Package, Wanted
-from harvesters.links import format_of, service_of
-from harvesters.problem import OF_THE_HOST, problem_of
-from harvesters.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
-from harvesters.verdict import is_web_page
+from harvesters.platforms.ckan_package import Package, Wanted
+from harvesters.platforms.links import format_of, service_of
+from harvesters.platforms.problem import OF_THE_HOST, problem_of
+from harvesters.web.ask import MOST_BYTES, TRIES, Request, persevere, with_query
+from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
+from harvesters.web.verdict import is_web_page
 
 TITLE = "A CKAN portal"
 DESCRIBES = True

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harvesters.ask import Request
-from harvesters.session import Session
+from harvesters.web.ask import Request
+from harvesters.web.session import Session
 
 Cursor = Mapping[str, Any]
 """Where a page begins, in an adapter's own words; plain JSON, so that a read can be taken up by another program."""

@@ -22,14 +22,14 @@ from rdflib.term import Node
 from datasets.errors import RunFailed
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Dataset, Download, Found, Pages, Tally
-from harvesters.ask import TRIES, Answer
-from harvesters.catalogues.dcat_us import read_dcat_us
-from harvesters.catalogues.inventory import ROOT, read_inventory
-from harvesters.catalogues.record import Distribution, Listing, Record, file_of, ids_of
-from harvesters.catalogues.walking import listings
-from harvesters.links import Link, format_of, name_of, service_of
-from harvesters.problem import OF_THE_HOST, problem_of
-from harvesters.session import Session
+from harvesters.platforms.catalogues.dcat_us import read_dcat_us
+from harvesters.platforms.catalogues.inventory import ROOT, read_inventory
+from harvesters.platforms.catalogues.record import Distribution, Listing, Record, file_of, ids_of
+from harvesters.platforms.catalogues.walking import listings
+from harvesters.platforms.links import Link, format_of, name_of, service_of
+from harvesters.platforms.problem import OF_THE_HOST, problem_of
+from harvesters.web.ask import TRIES, Answer
+from harvesters.web.session import Session
 
 TITLE = "A DCAT catalogue"
 DESCRIBES = True

@@ -11,10 +11,10 @@ import requests
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Download, Found, Tally
-from harvesters.ask import persevere
-from harvesters.links import format_of, name_of, service_of
-from harvesters.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
-from harvesters.verdict import FIREWALL_BYTES
+from harvesters.platforms.links import format_of, name_of, service_of
+from harvesters.web.ask import persevere
+from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
+from harvesters.web.verdict import FIREWALL_BYTES
 
 TITLE = "A file at a web address"
 DESCRIBES = False

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
-from harvesters.ask import Answer, Refused, Request, ServerTrouble, as_json, ask, with_query
-from harvesters.feature_pages import FeaturePage, first_position, geometry_kind, read_json_page
-from harvesters.session import Session
+from harvesters.platforms.feature_pages import FeaturePage, first_position, geometry_kind, read_json_page
+from harvesters.web.ask import Answer, Refused, Request, ServerTrouble, as_json, ask, with_query
+from harvesters.web.session import Session
 
 TITLE = "An OGC API Features service"
 DESCRIBES = True

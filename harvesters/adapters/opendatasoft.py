@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Download, Found, Tally, proven
-from harvesters.ask import Refused, Request, as_json, ask, ask_json, with_query
 from harvesters.location.axes import paired_columns
-from harvesters.session import Session
+from harvesters.web.ask import Refused, Request, as_json, ask, ask_json, with_query
+from harvesters.web.session import Session
 
 TITLE = "An Opendatasoft portal"
 DESCRIBES = True

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
-from harvesters.ask import Refused, Request, ServerTrouble, as_json, ask, ask_json, with_query
 from harvesters.location.axes import paired_columns
-from harvesters.session import Session
+from harvesters.web.ask import Refused, Request, ServerTrouble, as_json, ask, ask_json, with_query
+from harvesters.web.session import Session
 
 TITLE = "A Socrata portal"
 DESCRIBES = True

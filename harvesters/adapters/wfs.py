@@ -17,8 +17,7 @@ from owslib.feature.wfs200 import WebFeatureService_2_0_0
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
-from harvesters.ask import Refused, Request, ask, with_query
-from harvesters.feature_pages import (
+from harvesters.platforms.feature_pages import (
     FeaturePage,
     first_position,
     read_gml_page,
@@ -26,8 +25,9 @@ from harvesters.feature_pages import (
     read_xml,
     refuse_exception,
 )
-from harvesters.feature_types import FeatureType, capabilities_for_owslib, read_schema
-from harvesters.session import Session
+from harvesters.platforms.feature_types import FeatureType, capabilities_for_owslib, read_schema
+from harvesters.web.ask import Refused, Request, ask, with_query
+from harvesters.web.session import Session
 
 TITLE = "A WFS service"
 DESCRIBES = True

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from datasets.city import Council
 from datasets.store import feeds as store
-from harvesters.answers import Answered, ask_feeds, is_offline
-from harvesters.discover import Discovery, Offer, discover, discovery_document
+from harvesters.discovery.answers import Answered, ask_feeds, is_offline
+from harvesters.discovery.discover import Discovery, Offer, discover, discovery_document
 from harvesters.run import Tools
 from portal import console
 

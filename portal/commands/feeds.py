@@ -14,7 +14,7 @@ from datasets.register import check_entry
 from datasets.store import feeds as store
 from datasets.vocabulary import Outcome
 from harvesters.adapters import find_adapter, platforms
-from harvesters.discover import organisation_feeds
+from harvesters.discovery.discover import organisation_feeds
 from harvesters.run import Tools
 from harvesters.run import check as check_feed
 from portal import console

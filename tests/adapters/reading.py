@@ -9,9 +9,9 @@ from pathlib import Path
 from datasets.errors import RunFailed
 from datasets.store.readings import Unkept
 from harvesters.adapters.contract import Adapter, Dataset, Download, Pages, Tally
-from harvesters.archive import Archive
-from harvesters.paging import read_pages
-from harvesters.session import Session
+from harvesters.fetching.archive import Archive
+from harvesters.fetching.paging import read_pages
+from harvesters.web.session import Session
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import pytest
 from datasets.errors import RunFailed
 from harvesters.adapters import arcgis
 from harvesters.adapters.contract import Dataset, Download
-from harvesters.arcgis.catalogue import site_found
 from harvesters.formats.notices import notice, with_names
-from harvesters.session import Session
+from harvesters.platforms.arcgis.catalogue import site_found
+from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
 from tests.peers.arcgis import EDITED, FILE_ITEM, ITEM, SLUG, ArcgisServer, served
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from harvesters.adapters.contract import Dataset
-from harvesters.arcgis.catalogue import feed_items, old_items
-from harvesters.arcgis.item import Item
-from harvesters.arcgis.layer import read_layer
-from harvesters.arcgis.pages import LayerPages
+from harvesters.platforms.arcgis.catalogue import feed_items, old_items
+from harvesters.platforms.arcgis.item import Item
+from harvesters.platforms.arcgis.layer import read_layer
+from harvesters.platforms.arcgis.pages import LayerPages
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "portal-responses"
 LAYER = "https://example.org/arcgis/rest/services/Open/MapServer/1"

@@ -18,7 +18,7 @@ from harvesters.demo.city import make_city
 from harvesters.demo.councils import demo_feeds, write_councils
 from harvesters.demo.server import CouncilServer
 from harvesters.run import Tools, harvest
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import describe
 from tests.builders import Answer, Loopback, feed_of, query, quiet, served
 

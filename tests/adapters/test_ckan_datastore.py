@@ -11,7 +11,7 @@ from datasets.vocabulary import Outcome
 from harvesters.adapters import ckan
 from harvesters.adapters.contract import Tally
 from harvesters.run import Tools, harvest
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import describe, read_all
 from tests.builders import feed_of, query, quiet
 from tests.peers.answering import Reply, json_reply, web_page

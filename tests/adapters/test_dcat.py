@@ -11,7 +11,7 @@ import pytest
 from datasets.errors import RunFailed, RunHeld
 from harvesters.adapters import dcat, find_adapter
 from harvesters.adapters.contract import Dataset, Download, Found, Tally
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import describe
 from tests.builders import Answer, Loopback, served
 

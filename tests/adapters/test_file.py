@@ -8,7 +8,7 @@ import pytest
 from datasets.errors import RunFailed
 from harvesters.adapters import file
 from harvesters.adapters.contract import Dataset, Download, Tally
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.builders import Answer, Loopback, served
 
 

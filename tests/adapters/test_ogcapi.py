@@ -8,7 +8,7 @@ import pytest
 
 from datasets.errors import RunFailed
 from harvesters.adapters import ogcapi
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
 from tests.peers.answering import json_reply
 from tests.peers.ogcapi import GRID, OgcApiServer, serving_ogcapi

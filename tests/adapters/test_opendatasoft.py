@@ -13,11 +13,11 @@ from datasets.layer import find_layer
 from datasets.settings import read_settings
 from harvesters.adapters import opendatasoft as adapter
 from harvesters.adapters.contract import Dataset, Download, Tally
-from harvesters.ask import Request, ask
 from harvesters.batch import Opened
 from harvesters.map import propose
 from harvesters.open import open_resource
-from harvesters.session import Session
+from harvesters.web.ask import Request, ask
+from harvesters.web.session import Session
 from tests.adapters.reading import describe
 from tests.builders import feed_of
 from tests.peers.answering import web_page

@@ -17,7 +17,7 @@ import requests
 from datasets.errors import RunFailed, RunHeld
 from harvesters.adapters import ckan
 from harvesters.adapters.contract import Download, Tally
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import describe, read_all
 from tests.peers.ckan import RealCkan, real_ckan
 

@@ -18,7 +18,7 @@ from harvesters.batch import Opened
 from harvesters.demo.city import make_city
 from harvesters.demo.councils import write_councils
 from harvesters.open import open_resource
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.adapters.reading import Read, read_all
 from tests.peers.mapserver import mapserver
 from tests.peers.pygeoapi_stock import pygeoapi

@@ -13,11 +13,11 @@ from datasets.feed import LocationKind
 from datasets.layer import find_layer
 from datasets.settings import read_settings
 from harvesters.adapters import socrata as adapter
-from harvesters.ask import ServerTrouble
 from harvesters.content import SERVER_COLUMNS
 from harvesters.map import propose
 from harvesters.open import open_resource
-from harvesters.session import Session
+from harvesters.web.ask import ServerTrouble
+from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
 from tests.builders import feed_of
 from tests.peers.answering import web_page

@@ -12,9 +12,9 @@ import pytest
 
 from datasets.errors import RunFailed
 from harvesters.adapters import wfs
-from harvesters.ask import Refused, ServerTrouble
-from harvesters.feature_pages import read_gml_page, read_xml
-from harvesters.session import Session
+from harvesters.platforms.feature_pages import read_gml_page, read_xml
+from harvesters.web.ask import Refused, ServerTrouble
+from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
 from tests.peers.answering import Reply
 from tests.peers.ogcapi import OgcApiServer, serving_ogcapi

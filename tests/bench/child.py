@@ -17,7 +17,7 @@ from datasets.settings import read_settings  # noqa: E402
 from datasets.store.engine import connect  # noqa: E402
 from datasets.store.feeds import read_feed  # noqa: E402
 from harvesters.run import Tools, harvest  # noqa: E402
-from harvesters.session import Session  # noqa: E402
+from harvesters.web.session import Session  # noqa: E402
 
 IMPORTED = time.perf_counter()
 

@@ -13,9 +13,9 @@ from datasets.store.engine import connect
 from datasets.store.feeds import read_feed
 from datasets.store.readings import Readings
 from datasets.store.runs import begin_run
-from harvesters.archive import Archive
 from harvesters.fetch import Fetched, Fetcher, Known, fetch
-from harvesters.session import Session
+from harvesters.fetching.archive import Archive
+from harvesters.web.session import Session
 from tests.bench.child import peak_mib
 
 SHOWN = 45

@@ -11,7 +11,7 @@ from checkout import CHECKOUT, ROOMS, importers, imports, modules, texts
 
 STAGES = {
     "harvesters.fetch": "fetch",
-    "harvesters.apart": "open_apart",
+    "harvesters.apart.reading": "open_apart",
     "harvesters.screen": "screen",
     "harvesters.map": "apply",
     "harvesters.type": "type_values",
@@ -46,10 +46,10 @@ def test_the_import_contracts_are_kept() -> None:
         ("fastexcel", "harvesters/formats/"),
         ("rapidfuzz", "harvesters/propose.py"),
         ("owslib", "harvesters/adapters/wfs.py"),
-        ("rdflib", ("harvesters/adapters/dcat.py", "harvesters/catalogues/")),
+        ("rdflib", ("harvesters/adapters/dcat.py", "harvesters/platforms/catalogues/")),
         ("procrastinate", ("datasets/store/queue.py", "portal/worker.py")),
-        ("pyseccomp", "harvesters/confine.py"),
-        ("tenacity", "harvesters/ask.py"),
+        ("pyseccomp", "harvesters/apart/confine.py"),
+        ("tenacity", "harvesters/web/ask.py"),
     ],
 )
 def test_a_library_stays_behind_its_fence(module: str, where: str | tuple[str, ...]) -> None:

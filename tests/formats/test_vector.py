@@ -10,8 +10,8 @@ import pytest
 import shapely
 
 from datasets.errors import RunFailed, RunHeld
-from harvesters.archive import Archive
 from harvesters.fetch import keep_local
+from harvesters.fetching.archive import Archive
 from harvesters.formats.siblings import wanted_siblings
 
 POINTS = shapely.points([[530000.0, 180000.0], [530100.0, 180100.0]])

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from datasets.vocabulary import Outcome
-from harvesters import ask as asking
 from harvesters.run import Tools
+from harvesters.web import ask as asking
 from tests.builders import (
     LAT,
     LON,

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from datasets.vocabulary import Outcome
-from harvesters import ask as asking
 from harvesters.run import Tools
-from harvesters.session import Session
+from harvesters.web import ask as asking
+from harvesters.web.session import Session
 from tests.builders import (
     BRACKHOLME,
     EAST,
@@ -211,7 +211,7 @@ from datasets.settings import read_settings
 from datasets.store.engine import connect
 from datasets.store.feeds import read_feed
 from harvesters.run import Tools, harvest
-from harvesters.session import Session
+from harvesters.web.session import Session
 url, home, feed = sys.argv[1:]
 settings = read_settings({"CITYWIDE_HOME": home, "CITYWIDE_ALLOW_LOOPBACK": "1", "CITYWIDE_DATABASE_URL": url})
 engine = connect(url)

@@ -17,9 +17,9 @@ from datasets.errors import RunHeld
 from datasets.feed import Location, LocationKind
 from datasets.settings import CHECKOUT, read_settings
 from datasets.vocabulary import GeometryKind
-from harvesters.archive import Archive
 from harvesters.batch import Opened
 from harvesters.fetch import keep_local
+from harvesters.fetching.archive import Archive
 from harvesters.locate import FoundLocation, find_location
 from harvesters.mapping import SURE
 from harvesters.open import open_resource

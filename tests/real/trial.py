@@ -21,7 +21,7 @@ from datasets.store.feeds import save_feed
 from datasets.store.migrate import migrate
 from datasets.store.places import load_places
 from harvesters.run import RunReport, Tools, harvest
-from harvesters.session import Session
+from harvesters.web.session import Session
 from tests.real.replay import address, replay
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data"

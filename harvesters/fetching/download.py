@@ -13,11 +13,11 @@ import requests
 
 from datasets.errors import RunFailed
 from datasets.settings import Settings
-from harvesters.archive import Archive, Archived
-from harvesters.ask import persevere
-from harvesters.receipt import Progress, Receipt
-from harvesters.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
-from harvesters.verdict import FIREWALL_BYTES
+from harvesters.fetching.archive import Archive, Archived
+from harvesters.fetching.receipt import Progress, Receipt
+from harvesters.web.ask import persevere
+from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
+from harvesters.web.verdict import FIREWALL_BYTES
 
 BEGINNING = 2 * FIREWALL_BYTES
 """How much is read to tell a file from a web page: more than a firewall's page has."""

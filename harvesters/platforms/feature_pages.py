@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from lxml import etree
 
 from datasets.errors import RunFailed
-from harvesters.ask import Refused, ServerTrouble
+from harvesters.web.ask import Refused, ServerTrouble
 
 RANDOM = re.compile(r"(^|[.:])fid-")
 """GeoServer makes up `trees.fid-4a1b_18f2_-7ffe` anew for every answer where the table has no primary key."""

@@ -1,7 +1,7 @@
 """The process that has every reader loaded and forks a child of itself for each file to be read.
 
-It is a program of its own, `python -m harvesters.nursery`, with a socket as its standard input. Whoever started it
-sends one byte and a channel (a socket) for each file; the child reads what to do from the channel and answers there,
+It is a program of its own, `python -m harvesters.apart.nursery`, with a socket as its standard input. Whoever started
+it sends one byte and a channel (a socket) for each file; the child reads what to do from the channel and answers there,
 and when it has ended the nursery writes how. A channel that is closed at the other end ends its child, and the end of
 the standard input ends everything, so that nothing outlives the program that asked, however that one ends.
 
@@ -20,9 +20,9 @@ import traceback
 
 import harvesters.open  # noqa: F401  once for all children
 from datasets.errors import RunStopped
-from harvesters.confine import IN_LINUX, is_out_of_memory, limit, refuse_network
+from harvesters.apart.confine import IN_LINUX, is_out_of_memory, limit, refuse_network
+from harvesters.apart.parcel import LENGTH, LOG, STATUS, Order, pack
 from harvesters.formats.gdal import forget_other_drivers
-from harvesters.parcel import LENGTH, LOG, STATUS, Order, pack
 
 
 def main() -> None:

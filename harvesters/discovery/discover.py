@@ -1,7 +1,7 @@
 """What an address offers: whose platform it is, which datasets there are, and which feeds they would make.
 
-Adapters know platforms; `harvesters.fit` knows layers. Here they meet, and whatever an address turns out to be, a
-person is told it in a sentence with the next step.
+Adapters know platforms; `fit` knows layers. Here they meet, and whatever an address turns out to be, a person is told
+it in a sentence with the next step.
 """
 
 import re
@@ -18,12 +18,12 @@ from datasets.issues import issue_codes
 from datasets.licence import find_licence
 from harvesters.adapters import find_adapter, platforms
 from harvesters.adapters.contract import Adapter, Dataset, Found
-from harvesters.ask import Request, ServerTrouble, ask
-from harvesters.fit import Fit, Owner, best_fit, has_no_place, owner_of
-from harvesters.links import service_of
-from harvesters.problem import problem_of
-from harvesters.remember import RememberingSession
-from harvesters.session import Session
+from harvesters.discovery.fit import Fit, Owner, best_fit, has_no_place, owner_of
+from harvesters.platforms.links import service_of
+from harvesters.platforms.problem import problem_of
+from harvesters.web.ask import Request, ServerTrouble, ask
+from harvesters.web.remember import RememberingSession
+from harvesters.web.session import Session
 
 _GENERAL = ("dcat", "file")
 """Platforms that many addresses could be of; asked after those that know their own."""

@@ -13,9 +13,9 @@ from datasets.feed import Feed
 from datasets.issues import issue_codes
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Dataset
-from harvesters.discover import look_at
-from harvesters.remember import RememberingSession
-from harvesters.session import Session
+from harvesters.discovery.discover import look_at
+from harvesters.web.remember import RememberingSession
+from harvesters.web.session import Session
 
 HOSTS_AT_ONCE = 8
 """Hosts asked side by side; feeds of one host are asked one after the other."""

@@ -1,5 +1,5 @@
 """One question to a server and its whole answer in memory: bounded, retried where it may help, and never a web page
-taken for data. Files, which may be large, go through `harvesters.download` instead."""
+taken for data. Files, which may be large, go through `harvesters.fetching.download` instead."""
 
 import json
 import time
@@ -12,8 +12,8 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from datasets.errors import RunFailed
-from harvesters.session import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, TRIES, Session, arriving
-from harvesters.verdict import LONGEST_PAUSE, Blocked, Refused, ServerTrouble, check_status
+from harvesters.web.session import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, TRIES, Session, arriving
+from harvesters.web.verdict import LONGEST_PAUSE, Blocked, Refused, ServerTrouble, check_status
 
 __all__ = [
     "LONGEST_PAUSE", "MOST_BYTES", "TRIES", "Answer", "Blocked", "Refused", "Request", "ServerTrouble", "as_json",

@@ -3,7 +3,7 @@ councils publish beside their open data pages."""
 
 from typing import Any
 
-from harvesters.catalogues.record import Distribution, Listing, Record, ids_of
+from harvesters.platforms.catalogues.record import Distribution, Listing, Record, ids_of
 
 ROOT = "{http://schemas.esd.org.uk/inventory}Inventory"
 _NS = {"inv": "http://schemas.esd.org.uk/inventory"}

@@ -4,7 +4,7 @@ names of the standard, read without any JSON-LD context."""
 from collections.abc import Mapping
 from typing import Any
 
-from harvesters.catalogues.record import Distribution, Listing, Record, ids_of
+from harvesters.platforms.catalogues.record import Distribution, Listing, Record, ids_of
 
 
 def read_dcat_us(document: Mapping[str, Any], source: str) -> Listing:

@@ -16,12 +16,12 @@ from uuid import uuid4
 from datasets.errors import RunFailed
 from datasets.store.readings import Reading, Unkept
 from harvesters.adapters.contract import Dataset, Page, Pages, Tally
-from harvesters.archive import Archive, Archived
-from harvesters.ask import Answer, Refused, ServerTrouble, ask, persevere
-from harvesters.pages_file import Mark, PagesFile, hashes
-from harvesters.receipt import Progress, Receipt
+from harvesters.fetching.archive import Archive, Archived
+from harvesters.fetching.pages_file import Mark, PagesFile, hashes
+from harvesters.fetching.receipt import Progress, Receipt
 from harvesters.rules import code_hash
-from harvesters.session import Session
+from harvesters.web.ask import Answer, Refused, ServerTrouble, ask, persevere
+from harvesters.web.session import Session
 
 FEWEST_ROWS = 50
 """A page is not asked for with fewer rows than this, however much trouble the server has."""

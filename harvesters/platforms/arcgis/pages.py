@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Page
-from harvesters.ask import Refused, Request, ServerTrouble
+from harvesters.web.ask import Refused, Request, ServerTrouble
 
 LONGEST_URL = 2_000
 """A longer question is sent as a form: servers and the proxies before them cut longer addresses off."""

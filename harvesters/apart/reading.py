@@ -19,10 +19,10 @@ from typing import Any
 
 from datasets.errors import RunFailed, RunHeld
 from datasets.settings import Settings
+from harvesters.apart.confine import OUT_OF_MEMORY, Limits
+from harvesters.apart.parcel import LENGTH, LOG, STATUS, Order, unpack
 from harvesters.batch import Opened
-from harvesters.confine import OUT_OF_MEMORY, Limits
 from harvesters.open import open_resource
-from harvesters.parcel import LENGTH, LOG, STATUS, Order, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -172,11 +172,11 @@ class _Nursery:
             return self.control
         self._end()
         self.control, theirs = socket.socketpair()
-        rooms = Path(__file__).parents[1]
+        rooms = Path(__file__).parents[2]
         with theirs:
             # Of the environment nothing is handed on: passwords may be in it.
             self.program = subprocess.Popen(
-                [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "harvesters.nursery"],
+                [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "harvesters.apart.nursery"],
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=rooms, env=ENVIRONMENT, start_new_session=True,
             )  # fmt: skip
         self.owner = os.getpid()

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Found
-from harvesters.arcgis.address import read_address
-from harvesters.arcgis.item import ARCGIS_ONLINE, Item, portal_item, read_item
-from harvesters.arcgis.layer import Brief, plain_text, question, service_layers
-from harvesters.session import Session
+from harvesters.platforms.arcgis.address import read_address
+from harvesters.platforms.arcgis.item import ARCGIS_ONLINE, Item, portal_item, read_item
+from harvesters.platforms.arcgis.layer import Brief, plain_text, question, service_layers
+from harvesters.web.session import Session
 
 PLATFORM = "arcgis"
 MOST_DATASETS = 1_000

@@ -16,9 +16,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, EmptyPoolError, NameResolutionError, NewConnectionError
 
 from datasets.errors import RunFailed
-from harvesters import guard
-from harvesters.hosts import ASKED, DAY, FIREWALL, Hosts
-from harvesters.verdict import Blocked, ServerTrouble, check_trouble, pause_asked
+from harvesters.web import guard
+from harvesters.web.hosts import ASKED, DAY, FIREWALL, Hosts
+from harvesters.web.verdict import Blocked, ServerTrouble, check_trouble, pause_asked
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 MOST_BYTES = 64 << 20

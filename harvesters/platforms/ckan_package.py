@@ -8,8 +8,8 @@ from typing import Any
 from datasets.errors import RegisterError, RunFailed
 from datasets.licence import find_licence
 from harvesters.adapters.contract import Dataset
-from harvesters.links import FORMATS, Link, best_of, format_of, link_of, name_of
-from harvesters.problem import noted
+from harvesters.platforms.links import FORMATS, Link, best_of, format_of, link_of, name_of
+from harvesters.platforms.problem import noted
 
 NOT_DATASETS = ("harvest", "showcase", "application")
 NAMES = 8

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from datasets.errors import RunFailed
-from harvesters.ask import TRIES, Answer, Refused, Request, ask
-from harvesters.catalogues.record import Listing
-from harvesters.session import Session
+from harvesters.platforms.catalogues.record import Listing
+from harvesters.web.ask import TRIES, Answer, Refused, Request, ask
+from harvesters.web.session import Session
 
 MOST_PAGES = 200
 ROUND = 100

@@ -15,8 +15,8 @@ import polars as pl
 import shapely
 
 from datasets.issues import all_issues
+from harvesters.apart.confine import Limits
 from harvesters.batch import DeclaredCrs, Opened
-from harvesters.confine import Limits
 
 LENGTH = struct.Struct(">I")
 """Goes before an order and before an answer."""

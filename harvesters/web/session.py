@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import requests
 
 from datasets.errors import RunFailed
-from harvesters import guard
-from harvesters.failure import failure
-from harvesters.hosts import DAY, FIREWALL, Hosts
-from harvesters.transport import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, Transport, arriving
-from harvesters.verdict import Blocked, Refused, ServerTrouble, check_status
+from harvesters.web import guard
+from harvesters.web.failure import failure
+from harvesters.web.hosts import DAY, FIREWALL, Hosts
+from harvesters.web.transport import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, Transport, arriving
+from harvesters.web.verdict import Blocked, Refused, ServerTrouble, check_status
 
 __all__ = [
     "CONNECT_SECONDS", "MAX_REDIRECTS", "MOST_BYTES", "READ_SECONDS", "TRIES", "Refused", "ServerTrouble", "Session",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harvesters.adapters.contract import Dataset
-from harvesters.links import Link, best_of, link_of, name_of
-from harvesters.problem import noted
+from harvesters.platforms.links import Link, best_of, link_of, name_of
+from harvesters.platforms.problem import noted
 
 NAMES = 8
 _PLACEHOLDERS = ("", "-", "todo", "tbc", "tbd", "n/a", "na", "none", "null", "unknown", "test")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 from datasets.errors import RunFailed
-from harvesters.verdict import ServerTrouble
+from harvesters.web.verdict import ServerTrouble
 
 # OpenSSL's numbers, X509_V_ERR_*, of openssl/x509_vfy.h.
 _CERTIFICATES = {

@@ -7,9 +7,9 @@ from typing import Any
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset
-from harvesters.arcgis.layer import Brief, moment, plain_text, question
-from harvesters.ask import Refused
-from harvesters.session import Session
+from harvesters.platforms.arcgis.layer import Brief, moment, plain_text, question
+from harvesters.web.ask import Refused
+from harvesters.web.session import Session
 
 ARCGIS_ONLINE = "https://www.arcgis.com"
 FILES = {"CSV": ".csv", "GeoJson": ".geojson", "Shapefile": ".zip", "Microsoft Excel": ".xlsx", "KML": ".kml",

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset
-from harvesters.arcgis.pages import answered
-from harvesters.ask import TRIES, Refused, Request, ServerTrouble, ask, persevere, with_query
-from harvesters.session import Session
+from harvesters.platforms.arcgis.pages import answered
+from harvesters.web.ask import TRIES, Refused, Request, ServerTrouble, ask, persevere, with_query
+from harvesters.web.session import Session
 
 FEWEST_AT_ONCE = 500
 """What a server of version 10.0, which does not tell its maximum, gives at once."""

@@ -9,8 +9,8 @@ from typing import Any
 import requests
 from urllib3 import HTTPResponse
 
-from harvesters.session import READ_SECONDS, TRIES_WHILE_SOMEBODY_WAITS, Session, arriving
-from harvesters.verdict import check_status
+from harvesters.web.session import READ_SECONDS, TRIES_WHILE_SOMEBODY_WAITS, Session, arriving
+from harvesters.web.verdict import check_status
 
 MOST_BYTES = 4 << 20
 """Answers larger than this are not kept; they are asked for again."""

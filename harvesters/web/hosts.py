@@ -9,7 +9,7 @@ from typing import Protocol
 
 from datasets.errors import RunFailed
 from datasets.store.hosts import Turn
-from harvesters.verdict import LONGEST_PAUSE, clock_time
+from harvesters.web.verdict import LONGEST_PAUSE, clock_time
 
 REQUESTS_PER_SECOND = 2.0
 FIRST_PAUSE, DAY, LONGEST_COOL = 4.0, 86_400.0, 7 * 86_400.0

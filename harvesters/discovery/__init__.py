@@ -1,0 +1,1 @@
+"""What an address offers, and which feeds answer today."""

@@ -1,0 +1,1 @@
+"""How we ask servers: one guarded session, its budgets, and what an answer means."""
