@@ -65,7 +65,7 @@ def opened(*, setting_up: bool = False) -> Iterator[Tools]:
     settings = read_settings()
     city = read_city(settings)
     with database(settings) as url:
-        engine = connect(url)
+        engine = connect(url, keep=True)
         check_city(engine, city)
         if setting_up or settings.database_url is None:
             migrate(engine, city)

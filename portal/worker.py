@@ -15,7 +15,7 @@ from procrastinate.jobs import Status
 from datasets.errors import CitywideError, RunFailed
 from datasets.store import feeds as store
 from datasets.store import runs
-from datasets.store.queue import TASK, enqueue, queue_app, waiting
+from datasets.store.queue import TASK, enqueue, one_at_a_time, queue_app, waiting
 from datasets.store.runs import FeedBusy
 from datasets.store.schedule import due_feeds
 from harvesters.run import Tools, harvest
@@ -70,7 +70,7 @@ class Worker:
         async with app.open_async():
             self._loop = asyncio.get_running_loop()
             options = {"wait": not until_empty, "delete_jobs": "successful", "install_signal_handlers": False}
-            working = app.run_worker_async(concurrency=self._jobs, fetch_job_polling_interval=1.0, **options)  # type: ignore[arg-type]
+            working = app.run_worker_async(concurrency=self._jobs, fetch_job_polling_interval=0.25, **options)  # type: ignore[arg-type]
             self._working = asyncio.create_task(working)
             try:
                 await self._working
@@ -110,7 +110,13 @@ class Worker:
 
 
 def tend(tools: Tools) -> int:
-    """Frees what programs that are gone have left, and queues what is due; how many feeds were queued."""
+    """Frees what programs that are gone have left, and queues what is due; how many feeds were queued. Of several that
+    would tend at once one does: what the second believes to be due the first may have had harvested already."""
+    with one_at_a_time(tools.engine) as ours:
+        return _tend(tools) if ours else 0
+
+
+def _tend(tools: Tools) -> int:
     lost = set(runs.free_lost_runs(tools.engine))
     asyncio.run(_free_lost_jobs(queue_app(tools.engine)))
     under_way = set(waiting(tools.engine))

@@ -161,7 +161,7 @@ def test_no_reader_starts_a_program(reading):
 
 
 def test_where_the_kernel_cannot_python_refuses():
-    refusing = "import socket, sys; sys.modules['pyseccomp'] = None; from harvesters import confine;"
+    refusing = "import socket, sys; sys.modules['pyseccomp'] = None; from harvesters.apart import confine;"
     refusing += "assert not confine.refuse_network();"
     for call in ("socket.create_connection(('127.0.0.1', 9))", "__import__('subprocess').run(['/bin/true'])"):
         ran = subprocess.run([sys.executable, "-c", refusing + call], cwd=CHECKOUT, capture_output=True, text=True)

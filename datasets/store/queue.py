@@ -3,7 +3,8 @@
 A feed waits in it at most once, and feeds of one host are harvested one after the other, by whichever worker.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from procrastinate import App, PsycopgConnector
@@ -16,6 +17,8 @@ from datasets.store.engine import libpq_url
 
 SCHEMA = "procrastinate"
 TASK = "harvest"
+_TENDING = 0x54454E44
+"""Advisory lock number of whoever tends the queue."""
 
 
 def make_queue_tables(connection: Connection) -> None:
@@ -50,6 +53,13 @@ def enqueue(engine: Engine, feeds: Iterable[Feed], accept: str | None = None) ->
             except AlreadyEnqueued:
                 continue
     return added
+
+
+@contextmanager
+def one_at_a_time(engine: Engine) -> Iterator[bool]:
+    """Whether nobody else is tending the queue just now; nobody else will be while the context lasts."""
+    with engine.connect() as connection, connection.begin():
+        yield bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": _TENDING}))
 
 
 def waiting(engine: Engine) -> list[str]:
