@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
 from datasets.layer import Layer
-from datasets.store.compare import HELD, compare, leaving
+from datasets.store.compare import HELD, Changes, compare, differing
 from datasets.store.layer_tables import SCHEMA
 from datasets.store.rows import (
     PORTION,
@@ -27,8 +27,10 @@ from datasets.store.rows import (
     Portions,
     as_lines,
     copy_into,
+    hexadecimal,
     joined,
     mint_ids,
+    read_digests,
     read_rows,
 )
 from datasets.vocabulary import Operation
@@ -92,6 +94,11 @@ def end_missing(engine: Engine, layer: Layer, feed_id: str, run: int, now: datet
         return _Publisher(driver, layer, nothing, now).end_missing()
 
 
+Box = NDArray[np.float64]
+"""West, south, east, north; not numbers where there is nothing."""
+_NOWHERE = np.full(4, np.nan)
+
+
 class _Publisher:
     """One publish: the cursor, and the names and values that every statement of it uses."""
 
@@ -107,7 +114,10 @@ class _Publisher:
             "staged_columns": sql.SQL(", ").join(sql.SQL("s.{}").format(column) for column in columns),
         }
         self.revision = 0
-        self.is_first = False
+        self.features, self.extent = 0, _NOWHERE
+        """Of the layer before."""
+        self.left: list[Box] = []
+        """The extents of shapes before they changed or went."""
         self.values: dict[str, object] = {
             "layer": layer.id,
             "council": new.council,
@@ -120,12 +130,8 @@ class _Publisher:
 
     def run(self) -> Diff:
         revision = self._begin()
-        holds_any = self._scalar("SELECT EXISTS (SELECT FROM {table} WHERE feed_id = %(feed)s)::int")
-        with ThreadPoolExecutor(1) as beside:
-            held = beside.submit(self._held)
-            lines = FeatureLines(self.new.frame, self.new.geometry, self.content)
-            hashes = lines.hashes() if holds_any else lines.keys.clear()
-            changes = compare(held.result(), lines.keys, hashes, complete=self.new.complete)
+        lines = FeatureLines(self.new.frame, self.new.geometry, self.content)
+        changes = self._changes(lines)
         if not changes.total:
             return Diff(revision=revision)
         ended, missing = self._take_away(changes.gone)
@@ -140,24 +146,28 @@ class _Publisher:
             ended=ended,
             revision=self.revision,
         )
-        self._finish(diff)
+        self._finish(diff, changes)
         return diff
 
     def end_missing(self) -> Diff:
         revision = self._begin()
-        due = leaving(self._held(" AND missing_since <= %(end_before)s"))
-        if due.is_empty():
+        held = self._held("{table} WHERE feed_id = %(feed)s AND missing_since <= %(end_before)s")
+        nothing = pl.Series(dtype=pl.String)
+        changes = compare(held, nothing, nothing, complete=True)
+        if not changes.total:
             return Diff(revision=revision)
-        ended, _ = self._take_away(due)
+        ended, _ = self._take_away(changes.gone)
         diff = Diff(ended=ended, revision=self.revision)
-        self._finish(diff)
+        self._finish(diff, changes)
         return diff
 
     def _begin(self) -> int:
         """Locks the layer, so that publishes of its feeds queue; its revision as it stands."""
-        revision = self._scalar("SELECT revision FROM citywide.layer WHERE id = %(layer)s FOR UPDATE")
+        self._execute("SELECT revision, features, extent FROM citywide.layer WHERE id = %(layer)s FOR UPDATE")
+        [(revision, features, extent)] = self.cursor.fetchall()
+        self.features, self.extent = features, np.array(extent) if extent else _NOWHERE
         self.values["revision"] = self.revision = revision + 1
-        return revision
+        return int(revision)
 
     def _execute(self, statement: str, **names: sql.Composable) -> int:
         """Runs a statement with the names in braces put in; the rows it touched."""
@@ -174,14 +184,36 @@ class _Publisher:
     def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
         return read_rows(self.cursor, sql.SQL(query).format(**self.names), self.values, schema)
 
-    def _held(self, condition: str = "") -> pl.DataFrame:
-        """The feed's features as they stand."""
+    def _changes(self, lines: FeatureLines) -> Changes:
+        """What publishing the slice means."""
+        if not self._scalar("SELECT EXISTS (SELECT FROM {table} WHERE feed_id = %(feed)s)::int"):
+            return compare(HELD.to_frame(eager=True), lines.keys, lines.keys.clear(), complete=self.new.complete)
+        with ThreadPoolExecutor(1) as beside:
+            standing = beside.submit(self._digests)
+            digests = lines.digests()
+            places, fids = differing(digests, standing.result())
+        self.values["fids"] = "{%s}" % fids.cast(pl.String).str.join(",").item()
+        held = self._held("unnest(%(fids)s::bigint[]) AS differing (fid) JOIN {table} USING (fid)")
+        hashes = hexadecimal(digests[places])
+        return compare(held, lines.keys.gather(places), hashes, complete=self.new.complete).at(places)
+
+    def _digests(self) -> pl.DataFrame:
+        """The digests of the feed's features; of missing ones none that any feature has."""
         query = """
+            SELECT string_agg(int8send(fid) || CASE WHEN missing_since IS NULL THEN uuid_send(content_hash)
+                                                    ELSE decode(repeat('00', 16), 'hex') END, '')
+            FROM {table} WHERE feed_id = %(feed)s GROUP BY fid / 1000000
+            """
+        return read_digests(self.cursor, sql.SQL(query).format(**self.names), self.values)
+
+    def _held(self, features: str) -> pl.DataFrame:
+        """Those of the feed's features as they stand."""
+        query = f"""
             SELECT fid, key, content_hash, (missing_since IS NOT NULL)::int,
                    coalesce(missing_since <= %(end_before)s, false)::int
-            FROM {table} WHERE feed_id = %(feed)s
-            """
-        held = self._read(query + condition, HELD)
+            FROM {features}
+            """  # noqa: S608
+        held = self._read(query, HELD)
         return held.with_columns(pl.col("content_hash").str.replace_all("-", "", literal=True))
 
     def _take_away(self, gone: pl.DataFrame) -> tuple[int, int]:
@@ -229,20 +261,27 @@ class _Publisher:
         self._execute("ANALYZE {altered}", **names)
         self._execute(
             """
-            INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at, before)
-            SELECT %(layer)s, %(revision)s, a.op, t.feature_id, t.council, t.feed_id, %(run)s, %(now)s, to_jsonb(t)
-            FROM {altered} a JOIN {table} t USING (fid) ORDER BY t.fid
+            WITH before AS MATERIALIZED (SELECT a.op, t FROM {altered} a JOIN {table} t USING (fid) ORDER BY t.fid),
+            recorded AS (
+                INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at, before)
+                SELECT %(layer)s, %(revision)s, op, (t).feature_id, (t).council, (t).feed_id, %(run)s, %(now)s,
+                       to_jsonb(t)
+                FROM before
+            )
+            SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)
+            FROM (SELECT ST_Extent((t).geom) AS box FROM before) e
             """,
             **names,
         )
+        self.left += (np.array(box, dtype=np.float64) for box in self.cursor.fetchall())
 
     def _insert(self, places: NDArray[np.int64], lines: FeatureLines) -> int:
         """Adds new features along the Hilbert curve, so that neighbours lie on the same pages. How many of them had
         ended before: those are restored, not new."""
         if not len(places):
             return 0
-        self.is_first = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
-        indexes = self._clear() if self.is_first and len(places) >= BULK_ROWS else []
+        is_first = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
+        indexes = self._clear() if is_first and len(places) >= BULK_ROWS else []
         stamps = {
             "council": self.new.council,
             "feed_id": self.new.feed_id,
@@ -319,12 +358,13 @@ class _Publisher:
             self.cursor.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
         return [sql.SQL(definition) for _, definition in found]
 
-    def _finish(self, diff: Diff) -> None:
+    def _finish(self, diff: Diff, changes: Changes) -> None:
         """The layer's revision, count and extent; readers are told at commit."""
         if diff.total >= BULK_ROWS:
             self._execute("ANALYZE {table}")
-        features, extent = self._standing()
-        self.values |= {"features": features, "extent": None if extent is None else Jsonb(extent)}
+        box = self._box(changes.written)
+        self.values["features"] = self.features + len(changes.new) - diff.ended
+        self.values["extent"] = None if np.isnan(box).any() else Jsonb(box.tolist())
         self._execute(
             """
             UPDATE citywide.layer SET revision = %(revision)s, published_at = %(now)s, features = %(features)s,
@@ -334,16 +374,14 @@ class _Publisher:
         )
         self.cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self.layer.id])
 
-    def _standing(self) -> tuple[int, list[float] | None]:
-        """How many features the layer holds now, and their extent. After a first load that is the slice's own, and
-        nobody has to read the whole table for it."""
-        if self.is_first:
-            return len(self.new.geometry), shapely.total_bounds(self.new.geometry).tolist()
-        self._execute(
-            """
-            SELECT features, jsonb_build_array(ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box))
-            FROM (SELECT count(*) AS features, ST_Extent(geom) AS box FROM {table}) e
-            """
-        )
-        [(features, extent)] = self.cursor.fetchall()
-        return features, extent if features else None
+    def _box(self, written: NDArray[np.int64]) -> Box:
+        """The layer's extent now. The whole table is read for it only where a shape that reached its edge changed or
+        went."""
+        west, south, east, north = self.extent
+        for left in self.left:
+            if left[0] <= west or left[1] <= south or left[2] >= east or left[3] >= north:
+                query = "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
+                self._execute(query + " FROM (SELECT ST_Extent(geom) AS box FROM {table}) e")
+                return np.array(self.cursor.fetchone(), dtype=np.float64)
+        new = shapely.total_bounds(self.new.geometry[written])
+        return np.concatenate([np.fmin(self.extent, new)[:2], np.fmax(self.extent, new)[2:]])

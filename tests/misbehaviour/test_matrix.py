@@ -230,7 +230,7 @@ def test_11_an_arcgis_server_that_gives_the_same_page_for_every_offset_is_left(
 
 
 @pytest.mark.parametrize(
-    ("following", "code"), [("/catalog.ttl", "E-PAGELOOP"), ("http://elsewhere.example.org/catalog.ttl", "E-PLATFORM")]
+    ("following", "code"), [("/catalog.ttl", "E-PAGELOOP"), ("http://elsewhere.example.org/catalog.ttl", "E-ADDRESS")]
 )
 def test_11_a_catalogue_that_leads_astray_is_left(tools: Tools, site: Loopback, following: str, code: str) -> None:
     catalogue = (

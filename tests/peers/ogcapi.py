@@ -12,8 +12,8 @@ from tests.peers.answering import Reply, answering, json_reply, web_page
 BLOCK = 1_000
 GRID = "http://www.opengis.net/def/crs/EPSG/0/27700"
 ROW = (
-    b'{"type":"Feature","id":"###","geometry":{"type":"Point","coordinates":[%s]},'
-    b'"properties":{"id":"###","species":"Platanus x hispanica","height":12.5}}'
+    b'{"type":"Feature","id":"@@@@###","geometry":{"type":"Point","coordinates":[%s]},'
+    b'"properties":{"id":"@@@@###","species":"Platanus x hispanica","height":12.5}}'
 )
 
 
@@ -100,7 +100,7 @@ def _features(start: int, stop: int, in_grid: bool) -> bytes:
     parts = []
     for block in range(start // BLOCK, -(-stop // BLOCK)):
         first, last = max(start - block * BLOCK, 0), min(stop - block * BLOCK, BLOCK)
-        parts.append(b",".join(_rows(in_grid)[first:last]).replace(b"", b"%d" % block))
+        parts.append(b",".join(_rows(in_grid)[first:last]).replace(b"@@@@", b"%d" % block))
     return b",".join(parts)
 
 

@@ -107,7 +107,7 @@ def members(start: int, stop: int) -> list[bytes]:
     for block in range(start // BLOCK, -(-stop // BLOCK)):
         first, last = max(start - block * BLOCK, 0), min(stop - block * BLOCK, BLOCK)
         ready = _block() if (first, last) == (0, BLOCK) else b"".join(_rows()[first:last])
-        parts.append(ready.replace(b"", b"%d" % block))
+        parts.append(ready.replace(b"@@@@", b"%d" % block))
     return parts
 
 
@@ -172,7 +172,7 @@ NAMESPACES = (
     'xmlns:app="http://example.org/app"'
 )
 ROW = (
-    b'<wfs:member><app:trees gml:id="trees.###"><app:id>###</app:id><app:species>Platanus x hispanica'
+    b'<wfs:member><app:trees gml:id="trees.@@@@###"><app:id>@@@@###</app:id><app:species>Platanus x hispanica'
     b"</app:species><app:height>12.5</app:height><app:geom>"
     b'<gml:Point srsName="urn:ogc:def:crs:EPSG::27700" srsDimension="2"><gml:pos>530000.1 180###.2</gml:pos>'
     b"</gml:Point></app:geom></app:trees></wfs:member>\n"

@@ -55,7 +55,7 @@ def _following(answer: Answer, listing: Listing, number: int) -> tuple[str | Non
     if listing.next:
         there = urlsplit(urljoin(answer.url, listing.next))
         if there.hostname != here.hostname:
-            raise RunFailed("E-PLATFORM", f"The next page of the catalogue is on another host, {there.netloc}.")
+            raise RunFailed("E-ADDRESS", f"The next page of the catalogue is on another host, {there.netloc}.")
         # A portal behind a proxy often does not know that it is asked by https.
         return there._replace(scheme=here.scheme, netloc=here.netloc, fragment="").geturl(), False
     if not listing.records or len(listing.records) % ROUND:
