@@ -32,9 +32,11 @@ def open_gates(context: Context, shut: Sequence[RunHeld], run_id: int, sha256: s
 
 def _was_meant(context: Context, held: RunHeld) -> bool:
     """Whether a shrunk feed has read the same for so long that its publisher must mean it."""
-    content, feed = context.record.values["content_hash"], context.feed
-    return held.code == "E-SHRUNK" and runs.was_held_before(
-        context.tools.engine, feed.id, held.code, content, HELD_AGAIN_AFTER
+    content, feed = context.record.values.get("content_hash"), context.feed
+    return (
+        held.code == "E-SHRUNK"
+        and content is not None
+        and runs.was_held_before(context.tools.engine, feed.id, held.code, content, HELD_AGAIN_AFTER)
     )
 
 

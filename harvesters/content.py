@@ -2,6 +2,7 @@
 them, whenever it made the answer. Two reads with the same hash hold the same data."""
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 import polars as pl
@@ -23,9 +24,10 @@ _RANDOM_ID = re.compile(r"\bfid-{1,2}[0-9a-f_:-]+$")
 """Ids that GeoServer makes up for each answer where a table has no primary key."""
 
 
-def content_hash(opened: Opened) -> str:
-    """A hash of the records without what only the server put there. Of one version of Polars, whose own hash it is."""
-    kept = sorted(name for name in opened.columns if not _is_the_servers(opened, name))
+def content_hash(opened: Opened, used: Collection[str]) -> str:
+    """A hash of the records without what only the server put there, but for the columns that are `used`. Of one version
+    of Polars, whose own hash it is."""
+    kept = sorted(name for name in opened.columns if name in used or not _is_the_servers(opened, name))
     if not kept and opened.geometry is None:
         kept = opened.columns
     frame = opened.records.select(kept)

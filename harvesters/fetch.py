@@ -24,7 +24,8 @@ from harvesters.fetching.receipt import Progress, Receipt
 from harvesters.formats.siblings import wanted_siblings
 from harvesters.web.session import Session
 
-FULL_EVERY = timedelta(days=30)
+FULL_EVERY = timedelta(days=33)
+"""Feeds that are looked at once a month are read in full each time, whatever the jitter of their schedule."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,10 @@ def describe(feed: Feed, adapter: Adapter, session: Session) -> Dataset:
     if not adapter.DESCRIBES:
         return Dataset(title=feed.id, url=feed.url, params=feed.params)
     found = adapter.probe(feed.url, feed.params, session)
+    if found is not None and len(found.datasets) == 1 and found.datasets[0].params != feed.params:
+        # The only one of a list, which describes it less than an answer of its own.
+        only = found.datasets[0]
+        found = adapter.probe(only.url, only.params, session)
     if found is None or len(found.datasets) != 1:
         raise RunFailed("E-PLATFORM", f"{feed.url} is not, or no longer, {_with_article(adapter.TITLE)}.")
     return found.datasets[0]

@@ -8,17 +8,13 @@ from threading import Event, Thread, get_ident
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasets.errors import CitywideError
 from datasets.store import runs
+from datasets.store.runs import LeaseLost
 from harvesters.context import Tell
 
 EVERY_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
-
-
-class LeaseLost(CitywideError):
-    """Another program has taken the run's feed over, because this one was silent for too long."""
 
 
 class Heartbeat:
@@ -57,7 +53,7 @@ class Heartbeat:
     def check(self) -> None:
         """LeaseLost when the run is no longer ours; to be asked before anything is published."""
         if self._lost:
-            raise LeaseLost("The run was silent for too long, and another program has taken its feed over.")
+            raise LeaseLost()
 
     def _beat(self) -> None:
         while not self._over.wait(EVERY_SECONDS):

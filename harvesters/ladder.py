@@ -7,7 +7,8 @@ run records which of them decided.
 
 from datetime import UTC, datetime
 
-from datasets.store.publish import Diff
+from datasets.store.publish import Diff, has_missing
+from datasets.store.schedule import wait_planned
 from datasets.vocabulary import Decider, Reach, Rung
 from harvesters.context import Context
 from harvesters.fetch import FULL_EVERY, Known
@@ -21,11 +22,13 @@ UNCHANGED_BY = {
 
 
 def known_before(context: Context) -> Known:
-    """What lets this run fetch less: nothing when the rules changed, the last read was short or is long ago."""
-    last = context.last
+    """What lets this run fetch less: nothing when the rules changed, when the last read was short, when features are
+    missing, which only a full read may end or bring back, or when the next look would be too late for a full one."""
+    last, engine, feed = context.last, context.tools.engine, context.feed
     if last is None or last.rules_hash != context.rules or not last.reading["complete"]:
         return Known()
-    if datetime.now(UTC) - last.in_full_at > FULL_EVERY:
+    too_late = last.in_full_at + FULL_EVERY < datetime.now(UTC) + wait_planned(engine, feed)
+    if too_late or has_missing(engine, context.layer, feed.id):
         return Known()
     sure = last.rung in (Rung.REFERENCE, Rung.NATIONAL)
     return Known(last.watermark, last.etag, last.last_modified, changes_only=sure and last.declared is not None)

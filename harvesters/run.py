@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from datasets.errors import CitywideError, RunFailed, RunHeld, RunStopped
@@ -19,6 +20,7 @@ from datasets.layer import Layer
 from datasets.store import boundaries, places, runs
 from datasets.store.publish import Diff, Slice, end_missing, publish
 from datasets.store.readings import Readings, Unkept
+from datasets.store.runs import LeaseLost
 from datasets.store.schedule import plan_next
 from datasets.vocabulary import Action, Decider, Outcome, Reach
 from harvesters.adapters import find_adapter
@@ -26,7 +28,7 @@ from harvesters.adapters.contract import Tally
 from harvesters.apart.reading import make_ready, open_apart
 from harvesters.approvals import columns_read, last_publish, open_gates
 from harvesters.batch import Batch, Opened
-from harvesters.content import content_hash
+from harvesters.content import SERVER_COLUMNS, content_hash
 from harvesters.context import Context, Record, RunReport, Tell, Tools
 from harvesters.fetch import Fetched, Fetcher, Known, Unchanged, fetch, incomplete, keep_local
 from harvesters.formats.counts import is_whole
@@ -79,7 +81,10 @@ def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, a
             interrupt = error if isinstance(error, KeyboardInterrupt) else None
             if interrupt is None:
                 logger.exception("run %s of feed %s broke", run_id, feed.id)
-    _end(feed, tools, run_id, outcome, code, message, record)
+    try:
+        _end(feed, tools, run_id, outcome, code, message, record)
+    except LeaseLost as lost:
+        outcome, code, message = Outcome.FAILED, "E-FAULT", str(lost)
     if interrupt is not None:
         raise interrupt
     return RunReport(run_id, feed, outcome, code, message, record.values, all_issues(record.issues), diff)
@@ -99,6 +104,8 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
         if shut:
             outcome, code, message = Outcome.HELD, shut[0].code, " ".join(str(held) for held in shut)
     except RunStopped as stopped:
+        if isinstance(stopped, RunFailed) and _is_emptied(stopped, context):
+            stopped = _emptied(context)
         outcome, code, message = _stop_outcome(stopped), stopped.code, str(stopped)
     except CitywideError:
         raise
@@ -112,9 +119,10 @@ def _harvest(
     context: Context, run_id: int, path: Path | None, accept: str | None, heartbeat: Heartbeat
 ) -> tuple[Outcome, str, Diff]:
     """One pass over the feed, and a second one in full where reading the changes alone left something unexplained."""
-    diff = Diff()
+    known = Known() if accept else known_before(context)
+    diff, message = Diff(), ""
     try:
-        outcome, message, diff = _pass(context, run_id, path, accept, heartbeat, known_before(context))
+        outcome, message, diff = _pass(context, run_id, path, accept, heartbeat, known)
         if not rows_are_gone(context, diff):
             return outcome, message, diff
     except RunHeld:
@@ -122,7 +130,14 @@ def _harvest(
         if context.record.values.get("reach") != Reach.CHANGES.value:
             raise
     context.record.issues.clear()
-    outcome, message, more = _pass(context, run_id, path, accept, heartbeat, Known())
+    try:
+        outcome, message, more = _pass(context, run_id, path, accept, heartbeat, Known())
+    except RunStopped as stopped:
+        if not diff.total:
+            raise
+        # What was published stands. Without a stamp the next run reads everything.
+        context.record.values |= {"watermark": None, "reach": Reach.CHANGES.value}
+        return Outcome.PUBLISHED, f"{message} Rows are gone, but not everything could be read: {stopped}", diff
     diff = diff + more
     return Outcome.PUBLISHED if diff.total else outcome, message, diff
 
@@ -147,7 +162,12 @@ def _pass(
     )
     if comparable and last and last.resource_sha256 == archived.sha256:
         return _nothing_changed(context, run_id, Decider.BYTES)
-    opened = _open(fetched, context)
+    try:
+        opened = _open(fetched, context)
+    except RunFailed as failed:
+        if not _is_emptied(failed, context):
+            raise
+        return _publish_nothing(context, fetched, run_id, accept, heartbeat)
     if comparable and last and last.content_hash == record.values["content_hash"] and record.values["complete"]:
         return _nothing_changed(context, run_id, Decider.CONTENT)
     harmonised = _harmonise(opened, context)
@@ -163,7 +183,8 @@ def _pass(
 
 
 def _nothing_changed(context: Context, run_id: int, decided_by: Decider) -> tuple[Outcome, str, Diff]:
-    """The run takes over what the last one read; features that were missing already may end by it."""
+    """The run takes over what the last one read. Where everything was fetched once more, features that were missing
+    already may end by it."""
     last, record = context.last, context.record
     assert last is not None
     watermark, declared = record.values.get("watermark"), record.values.get("declared")
@@ -177,7 +198,7 @@ def _nothing_changed(context: Context, run_id: int, decided_by: Decider) -> tupl
         "declared": last.declared if declared is None else declared,
     }
     diff = Diff()
-    if last.reading["complete"]:
+    if last.reading["complete"] and decided_by in (Decider.BYTES, Decider.CONTENT):
         diff = end_missing(context.tools.engine, context.layer, context.feed.id, run_id, datetime.now(UTC))
     outcome = Outcome.PUBLISHED if diff.total else Outcome.UNCHANGED
     return outcome, UNCHANGED_BY[decided_by] + told_diff(diff), diff
@@ -203,22 +224,19 @@ def _fetch(context: Context, path: Path | None, known: Known) -> Fetched | Uncha
 
 
 def _open(fetched: Fetched, context: Context) -> Opened:
-    """The records, with what the file says of itself; a file without any where there were features is held."""
+    """The records, with what the file says of itself."""
     tools, record, feed = context.tools, context.record, context.feed
     context.tell("open", 0, None)
-    try:
-        with tools.archive.scratch() as work:
-            opened = open_apart(
-                fetched.archived.path,
-                name=fetched.name,
-                media_type=fetched.media_type,
-                layer=feed.source_layer,
-                sheet=feed.sheet,
-                settings=tools.settings,
-                work=work,
-            )
-    except RunFailed as failed:
-        raise _held_if_emptied(failed, context) from None
+    with tools.archive.scratch() as work:
+        opened = open_apart(
+            fetched.archived.path,
+            name=fetched.name,
+            media_type=fetched.media_type,
+            layer=feed.source_layer,
+            sheet=feed.sheet,
+            settings=tools.settings,
+            work=work,
+        )
     opened = screen(opened)
     short = fetched.short or _short_file(fetched, opened, context)
     if short is not None:
@@ -229,7 +247,7 @@ def _open(fetched: Fetched, context: Context) -> Opened:
         "encoding": opened.encoding,
         "columns": opened.columns,
         "rows_read": opened.rows_read,
-        "content_hash": content_hash(opened),
+        "content_hash": content_hash(opened, columns_read(context.last.reading["mapping"]) if context.last else ()),
         "complete": fetched.reach is Reach.FULL and short is None and is_whole(opened.issues),
         "incomplete_because": str(short) if short else None,
     }
@@ -244,11 +262,32 @@ def _short_file(fetched: Fetched, opened: Opened, context: Context) -> RunFailed
     return incomplete(find_adapter(context.feed.platform), fetched.dataset, tally)
 
 
-def _held_if_emptied(failed: RunFailed, context: Context) -> RunStopped:
-    last = context.last
-    if failed.code != "E-EMPTY" or last is None or not last.reading["features"]:
-        return failed
-    return RunHeld("E-SHRUNK", f"The feed had {last.reading['features']:,} features and is empty now.")
+def _is_emptied(failed: RunFailed, context: Context) -> bool:
+    """Whether a file without one row follows one that had features: no failure, but a question to a person."""
+    return failed.code == "E-EMPTY" and context.last is not None and bool(context.last.reading["features"])
+
+
+def _emptied(context: Context) -> RunHeld:
+    assert context.last is not None
+    return RunHeld("E-SHRUNK", f"The feed had {context.last.reading['features']:,} features and is empty now.")
+
+
+def _publish_nothing(
+    context: Context, fetched: Fetched, run_id: int, accept: str | None, heartbeat: Heartbeat
+) -> tuple[Outcome, str, Diff]:
+    """A feed that is empty now, once a person has said that it is meant: every feature goes missing."""
+    sha256, feed = fetched.archived.sha256, context.feed
+    complete = fetched.short is None
+    assert context.last is not None
+    context.record.values |= {**context.last.reading, "rows_read": 0, "features": 0, "complete": complete}
+    open_gates(context, [_emptied(context)], run_id, sha256, accept)
+    heartbeat.check()
+    columns = ("key", "rung", *context.layer.fields, "placed", "outside_m", "row_no")
+    frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    nothing = Slice(frame, np.empty(0, dtype=object), feed.id, feed.council, sha256, run_id, complete)
+    diff = publish(context.tools.engine, context.layer, nothing, datetime.now(UTC))
+    context.record.values["decided_by"] = Decider.ROWS.value
+    return Outcome.PUBLISHED, "The feed is empty." + told_diff(diff), diff
 
 
 def _harmonise(opened: Opened, context: Context) -> Harmonised:
@@ -258,6 +297,9 @@ def _harmonise(opened: Opened, context: Context) -> Harmonised:
     tell("map", 0, opened.records.height)
     mapping = propose(feed, layer, opened, surroundings)
     record.values["mapping"] = mapping.document()
+    if SERVER_COLUMNS & {name.lower() for name in columns_read(mapping.document())}:
+        # What servers number anew is content all the same where the mapping reads it.
+        record.values["content_hash"] = content_hash(opened, columns_read(mapping.document()))
     check_is_sure(mapping, layer, opened)
     batch, issues = apply(mapping, opened)
     record.issues += issues
@@ -292,9 +334,8 @@ def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str)
     assert batch.geometry is not None
     context.tell("publish", 0, batch.frame.height)
     new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id, harmonised.complete)
-    diff = publish(context.tools.engine, context.layer, new, datetime.now(UTC))
-    context.tell("publish", batch.frame.height, batch.frame.height)
-    return diff
+    # Nothing may stop the run between what is published here and its record.
+    return publish(context.tools.engine, context.layer, new, datetime.now(UTC))
 
 
 def _surroundings(feed: Feed, tools: Tools) -> Surroundings:

@@ -2,6 +2,7 @@
 
 from datasets.issues import issue_codes
 from datasets.store.publish import Diff
+from datasets.vocabulary import Reach
 from harvesters.context import Record
 
 
@@ -23,8 +24,10 @@ def told_diff(diff: Diff) -> str:
 
 def told_short(record: Record) -> str:
     """Why a read is not complete, likewise."""
-    because = record.values["incomplete_because"]
-    return f" The read is not complete, so nothing is ended: {because}" if because else ""
+    if record.values["complete"] or record.values.get("reach") == Reach.CHANGES.value:
+        return ""
+    because = record.values["incomplete_because"] or "The server itself says that there is more."
+    return f" The read is not complete, so nothing is ended: {because}"
 
 
 def told_fault(error: BaseException) -> str:

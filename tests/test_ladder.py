@@ -154,18 +154,18 @@ def test_a_server_that_always_says_not_modified_is_found_out_after_thirty_days(t
     with answering(site):
         read_file(tools, site)
         site.body = csv_bytes(toilets(4))
-        days_pass(tools, 29)
-        assert ending(read_file(tools, site)) == (Outcome.UNCHANGED, "conditional request")
         days_pass(tools, 2)
+        assert ending(read_file(tools, site)) == (Outcome.UNCHANGED, "conditional request")
+        days_pass(tools, 29)
         assert ending(read_file(tools, site)) == (Outcome.PUBLISHED, "rows compared")
 
 
 def test_a_stamp_that_stands_still_is_not_believed_for_more_than_thirty_days(layer: Layer) -> None:
     layer.harvest()
     layer.server.renamed = (7,)
-    days_pass(layer.tools, 29)
-    assert ending(layer.harvest()) == (Outcome.UNCHANGED, "watermark")
     days_pass(layer.tools, 2)
+    assert ending(layer.harvest()) == (Outcome.UNCHANGED, "watermark")
+    days_pass(layer.tools, 29)
     report = layer.harvest()
     assert ending(report) == (Outcome.PUBLISHED, "rows compared") and report.values["reach"] == "full"
     assert layer.server.pages == 3 and "Renamed 7" in {row["name"] for row in layer.rows()}
@@ -279,6 +279,44 @@ def test_a_row_that_came_and_went_again_does_not_stay(layer: Layer) -> None:
     layer.edit(60, rows=40, edited=())
     layer.harvest()
     assert layer.missing() == ["Convenience 41"]
+
+
+def test_a_row_that_came_and_went_again_does_not_stay_though_nothing_changed_in_between(layer: Layer) -> None:
+    layer.harvest()
+    layer.edit(30, rows=45, edited=(41, 42, 43, 44, 45))
+    layer.harvest()
+    assert ending(layer.harvest()) == (Outcome.UNCHANGED, "watermark")
+    layer.edit(60, rows=40, edited=())
+    layer.harvest()
+    assert layer.missing() == [f"Convenience {number}" for number in range(41, 46)]
+
+
+def test_what_is_missing_ends_by_a_read_of_everything_and_never_by_a_stamp(layer: Layer) -> None:
+    layer.harvest()
+    layer.edit(30, rows=39)
+    layer.harvest()
+    query(layer.tools.engine, "UPDATE layers.public_toilets SET missing_since = missing_since - interval '8 days'")
+    report = layer.harvest()
+    assert layer.server.pages == 3 and ending(report) == (Outcome.PUBLISHED, "same bytes")
+    assert report.diff is not None and report.diff.ended == 1 and len(layer.rows()) == 39
+
+
+def test_a_column_that_servers_number_anew_is_content_where_the_mapping_reads_it(desk: Desk) -> None:
+    rows = [{**toilet(n), "timestamp": f"Convenience {n}"} for n in range(1, 4)]
+    for row in rows:
+        del row["Name"]
+    desk.feed = feed_of(mapping={"name": {"column": "timestamp"}})
+    for names in ("Convenience", "Convenience", "Renamed"):
+        report = desk.harvest([{**row, "timestamp": f"{names} {n}"} for n, row in enumerate(rows)])
+    assert report.outcome is Outcome.PUBLISHED and {row["name"][:7] for row in desk.rows()} == {"Renamed"}
+
+
+def test_an_empty_feed_is_published_when_a_person_says_that_it_is_meant(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    header = csv_bytes(toilets(1)).splitlines(keepends=True)[0]
+    assert desk.harvest(header).outcome is Outcome.HELD
+    report = desk.harvest(header, accept="they were all sold")
+    assert report.outcome is Outcome.PUBLISHED and report.diff is not None and report.diff.missing == 3
 
 
 def test_a_read_of_changes_that_breaks_off_is_made_again_from_the_same_moment(layer: Layer) -> None:

@@ -93,7 +93,10 @@ def slice_of(keys: list[str], names: list[str], places: Sequence[object], feed_i
     frame = pl.DataFrame({ROW_NO: range(2, len(keys) + 2), "name": names}, schema={ROW_NO: pl.Int64, "name": pl.String})
     typed, _ = type_values(Batch(frame), LAYER)
     frame = typed.frame.with_columns(
-        key=pl.Series(keys), rung=pl.lit("reference"), placed=pl.lit("coordinates"), outside_m=pl.lit(None, pl.Float64)
+        key=pl.Series(keys, dtype=pl.String),
+        rung=pl.lit("reference"),
+        placed=pl.lit("coordinates"),
+        outside_m=pl.lit(None, pl.Float64),
     )
     return Slice(frame, np.array(places, dtype=object), feed_id, ASHMERE, "00" * 32, 1, complete)
 

@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import psycopg
-import shapely
 from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from datasets.layer import Layer
 from datasets.store.compare import HELD, Changes, compare, differing
-from datasets.store.layer_tables import SCHEMA
+from datasets.store.extent import NOWHERE, Box, grown
+from datasets.store.layer_tables import SCHEMA, layer_table
 from datasets.store.rows import (
     PORTION,
     FeatureLines,
@@ -33,6 +33,7 @@ from datasets.store.rows import (
     read_digests,
     read_rows,
 )
+from datasets.store.runs import hold_while_publishing
 from datasets.vocabulary import Operation
 
 END_AFTER = timedelta(days=7)
@@ -80,6 +81,7 @@ class Diff:
 def publish(engine: Engine, layer: Layer, new: Slice, now: datetime) -> Diff:
     """Merges the slice into the layer's table; the diff says what changed."""
     with engine.begin() as connection:
+        hold_while_publishing(connection, new.run)
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         return _Publisher(driver, layer, new, now).run()
@@ -89,14 +91,18 @@ def end_missing(engine: Engine, layer: Layer, feed_id: str, run: int, now: datet
     """Ends the feed's features that a second complete fetch confirms as gone; for a fetch that changed nothing else."""
     nothing = Slice(pl.DataFrame(), np.empty(0, dtype=object), feed_id, "", "", run)
     with engine.begin() as connection:
+        hold_while_publishing(connection, run)
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         return _Publisher(driver, layer, nothing, now).end_missing()
 
 
-Box = NDArray[np.float64]
-"""West, south, east, north; not numbers where there is nothing."""
-_NOWHERE = np.full(4, np.nan)
+def has_missing(engine: Engine, layer: Layer, feed_id: str) -> bool:
+    """Whether features of the feed were missing from its last complete fetch."""
+    table = layer_table(layer)
+    missing = select(table.c.fid).where(table.c.feed_id == feed_id, table.c.missing_since.is_not(None))
+    with engine.connect() as connection:
+        return connection.execute(missing.limit(1)).one_or_none() is not None
 
 
 class _Publisher:
@@ -114,7 +120,7 @@ class _Publisher:
             "staged_columns": sql.SQL(", ").join(sql.SQL("s.{}").format(column) for column in columns),
         }
         self.revision = 0
-        self.features, self.extent = 0, _NOWHERE
+        self.features, self.extent = 0, NOWHERE
         """Of the layer before."""
         self.left: list[Box] = []
         """The extents of shapes before they changed or went."""
@@ -165,7 +171,7 @@ class _Publisher:
         """Locks the layer, so that publishes of its feeds queue; its revision as it stands."""
         self._execute("SELECT revision, features, extent FROM citywide.layer WHERE id = %(layer)s FOR UPDATE")
         [(revision, features, extent)] = self.cursor.fetchall()
-        self.features, self.extent = features, np.array(extent) if extent else _NOWHERE
+        self.features, self.extent = features, np.array(extent) if extent else NOWHERE
         self.values["revision"] = self.revision = revision + 1
         return int(revision)
 
@@ -192,7 +198,7 @@ class _Publisher:
             standing = beside.submit(self._digests)
             digests = lines.digests()
             places, fids = differing(digests, standing.result())
-        self.values["fids"] = "{%s}" % fids.cast(pl.String).str.join(",").item()
+        self.values["fids"] = "{" + fids.cast(pl.String).str.join(",").item() + "}"
         held = self._held("unnest(%(fids)s::bigint[]) AS differing (fid) JOIN {table} USING (fid)")
         hashes = hexadecimal(digests[places])
         return compare(held, lines.keys.gather(places), hashes, complete=self.new.complete).at(places)
@@ -375,13 +381,14 @@ class _Publisher:
         self.cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self.layer.id])
 
     def _box(self, written: NDArray[np.int64]) -> Box:
-        """The layer's extent now. The whole table is read for it only where a shape that reached its edge changed or
-        went."""
-        west, south, east, north = self.extent
-        for left in self.left:
-            if left[0] <= west or left[1] <= south or left[2] >= east or left[3] >= north:
-                query = "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
-                self._execute(query + " FROM (SELECT ST_Extent(geom) AS box FROM {table}) e")
-                return np.array(self.cursor.fetchone(), dtype=np.float64)
-        new = shapely.total_bounds(self.new.geometry[written])
-        return np.concatenate([np.fmin(self.extent, new)[:2], np.fmax(self.extent, new)[2:]])
+        """The layer's extent now."""
+        box = grown(self.extent, self.left, self.new.geometry[written])
+        if box is None:
+            self._execute(
+                """
+                SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)
+                FROM (SELECT ST_Extent(geom) AS box FROM {table}) e
+                """
+            )
+            box = np.array(self.cursor.fetchone(), dtype=np.float64)
+        return box

@@ -10,6 +10,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
 from datasets.store import tables
+from datasets.store.runs import check_lease
 
 FRESH = timedelta(days=1)
 """An older read is begun anew: too much may have changed since its first page."""
@@ -51,11 +52,12 @@ class Readings:
         return Reading(**{name: row[name] for name in Reading.__dataclass_fields__})
 
     def save(self, reading: Reading, receipt: Mapping[str, Any] | None = None) -> None:
-        """Keeps how far it has come and the page's receipt, together."""
+        """Keeps how far it has come and the page's receipt, together; LeaseLost when the run is no longer ours."""
         row = asdict(reading)
         statement = insert(tables.reading).values(feed=self._feed, updated_at=func.now(), **row)
         again = {**row, "updated_at": func.now()}
         with self._engine.begin() as connection:
+            check_lease(connection, self._run)
             connection.execute(statement.on_conflict_do_update(index_elements=["feed"], set_=again))
             if receipt is not None:
                 connection.execute(plain_insert(tables.fetch).values(run=self._run, **receipt))

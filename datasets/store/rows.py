@@ -10,6 +10,7 @@ import socket
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from hashlib import blake2b
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -160,15 +161,14 @@ def _enlarge_send_buffer(cursor: Cursor) -> None:
         sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
 
 
-def read_digests(cursor: Cursor, packed: sql.Composable, values: Mapping[str, object]) -> pl.DataFrame:
+def read_digests(cursor: Cursor, packed: sql.Composed, values: Mapping[str, object]) -> pl.DataFrame:
     """`fid`, `high` and `low` of DIGEST_BYTES, packed into few cells by the query: a row of its own for each would cost
     several times as much on the way."""
     with psycopg.Cursor(cursor.connection) as binary:
         found = binary.execute(packed, values, binary=True).fetchall()
     rows = np.frombuffer(b"".join(cell for (cell,) in found), DIGEST_BYTES)
-    return pl.DataFrame(
-        {name: rows[name].astype(rows[name].dtype.newbyteorder("=")) for name in DIGEST_BYTES.names or ()}
-    )
+    native = rows.astype(DIGEST_BYTES.newbyteorder("="))
+    return pl.DataFrame({name: native[name] for name in ("fid", "high", "low")})
 
 
 def read_rows(cursor: Cursor, query: sql.Composable, values: Mapping[str, object], schema: pl.Schema) -> pl.DataFrame:
@@ -193,12 +193,12 @@ def _cells(middles: NDArray[np.float64]) -> NDArray[np.int32]:
 def _digest(rows: pl.DataFrame, name: str, half: str) -> pl.Expr:
     """Half of a digest of each value of a column, 0 for nulls."""
     seed = int.from_bytes(blake2b(f"{half} {name}".encode(), digest_size=8).digest(), "big")
-    column = plh.col(name)
+    column: pl.Expr = plh.col(name)
     if isinstance(rows.schema[name], pl.List):
         column = column.list.join("\x1f")
     elif rows.schema[name] not in (pl.String, pl.Binary):
-        column = column.bytes.to_le()
-    return column.nchash.xxh3_64(seed=seed).fill_null(0)
+        column = plh.col(name).bytes.to_le()
+    return cast(plh.HExpr, column).nchash.xxh3_64(seed=seed).fill_null(0)
 
 
 def _as_text(frame: pl.DataFrame, name: str, escaped: Container[str]) -> pl.Expr:

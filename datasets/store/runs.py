@@ -23,6 +23,9 @@ CODES_WITH_EVERY_ROW = 100_000
 LEASE = timedelta(seconds=60)
 """A program that has not said for so long that it is at work on a run has lost it."""
 
+_PUBLISHING = 0x52554E << 32
+"""Added to the number of a run it is the number of the advisory lock that the run holds while it is published."""
+
 GOOD = (Outcome.PUBLISHED.value, Outcome.UNCHANGED.value)
 READING = (
     "complete",
@@ -44,12 +47,19 @@ class FeedBusy(CitywideError):
     """Another program is at work on the feed."""
 
 
+class LeaseLost(CitywideError):
+    """Another program has taken the run's feed over, because this one was silent for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("The run was silent for too long, and another program has taken its feed over.")
+
+
 @dataclass(frozen=True)
 class EarlierRun:
     """The last good run of a feed that read it in full, with what later runs compare to or take over.
 
-    `whole_features` is how many features the last complete read gave; `followed` by a read of changes alone, its bytes
-    are no longer what stands. `watermark` and `declared` are of the last good
+    `whole_features` is how many features the last complete read gave; `followed` by reads of
+    changes alone, its bytes are no longer what stands. `watermark` and `declared` are of the last good
     run, which may have read changes alone; `in_full_at` is when the platform's rows were last really read, all of them.
     `etag` and `last_modified` came with the resource.
     """
@@ -112,8 +122,22 @@ def _free_lost(connection: Connection, which: ColumnElement[bool]) -> list[str]:
         "message": "The program stopped during the run.",
         "ended_at": func.now(),
     }
-    statement = update(run).where(which, _running(), lapsed).values(**ended).returning(run.c.feed)
+    # A run that is being published holds its lock until that is done, however long it cannot say that it goes on.
+    unlocked = func.pg_try_advisory_xact_lock(_PUBLISHING + run.c.id)
+    statement = update(run).where(which, _running(), lapsed, unlocked).values(**ended).returning(run.c.feed)
     return list(connection.execute(statement).scalars())
+
+
+def hold_while_publishing(connection: Connection, run_id: int) -> None:
+    """Makes sure, until the transaction ends, that nobody takes the run over. LeaseLost when somebody has."""
+    connection.execute(select(func.pg_advisory_xact_lock(_PUBLISHING + run_id)))
+    check_lease(connection, run_id)
+
+
+def check_lease(connection: Connection, run_id: int) -> None:
+    """LeaseLost when the run is no longer ours: when it has ended."""
+    if connection.scalar(select(tables.run.c.state).where(tables.run.c.id == run_id)) == RunState.ENDED.value:
+        raise LeaseLost()
 
 
 def _running() -> ColumnElement[bool]:
@@ -128,12 +152,15 @@ def end_run(
     fetches: Sequence[Mapping[str, Any]],
     issues: pl.DataFrame,
 ) -> None:
-    """Records how the run ended, every request it made and every issue it found, in one transaction."""
+    """Records how the run ended, every request it made and every issue it found, in one transaction. LeaseLost when
+    another program has ended it already."""
     with engine.begin() as connection:
+        ending = {"state": RunState.ENDED.value, "outcome": outcome.value, "ended_at": func.now(), **values}
+        statement = update(tables.run).where(tables.run.c.id == run_id, _running()).values(**ending)
+        if not connection.execute(statement).rowcount:
+            raise LeaseLost()
         for receipt in fetches:
             connection.execute(plain_insert(tables.fetch).values(run=run_id, **receipt))
-        ending = {"state": RunState.ENDED.value, "outcome": outcome.value, "ended_at": func.now(), **values}
-        connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(**ending))
         if not issues.is_empty():
             columns = ", ".join(ISSUE_SCHEMA.names())
             driver = connection.connection.driver_connection
@@ -197,17 +224,22 @@ def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
     run, fetch = tables.run, tables.fetch
     good = (run.c.feed == feed_id, run.c.outcome.in_(GOOD))
     full = (*good, or_(run.c.reach.is_(None), run.c.reach == Reach.FULL.value))
-    really = run.c.decided_by.is_(None) | run.c.decided_by.not_in([Decider.WATERMARK, Decider.CONDITIONAL])
-    query = select(run).where(*full).order_by(run.c.id.desc()).limit(1)
-    latest = select(run.c.id, run.c.watermark, run.c.declared).where(*good).order_by(run.c.id.desc()).limit(1)
+    unread = [Decider.WATERMARK.value, Decider.CONDITIONAL.value]
+    really = (*full, or_(run.c.decided_by.is_(None), run.c.decided_by.not_in(unread)))
+    newest_first = run.c.id.desc()
     with engine.connect() as connection:
-        row = connection.execute(query).mappings().one_or_none()
+        row = connection.execute(select(run).where(*full).order_by(newest_first).limit(1)).mappings().one_or_none()
         if row is None:
             return None
+        latest = select(run.c.watermark, run.c.declared).where(*good).order_by(newest_first).limit(1)
         stamps = connection.execute(latest).one()
-        whole = select(run.c.features).where(*full, run.c.complete).order_by(run.c.id.desc()).limit(1)
+        read = select(run.c.id, run.c.started_at).where(*really).order_by(newest_first).limit(1)
+        in_full = connection.execute(read).one_or_none()
+        since = (*good, run.c.reach == Reach.CHANGES.value, run.c.id > (in_full.id if in_full else 0))
+        gained = func.sum(run.c.inserted + run.c.restored - run.c.ended)
+        followed = connection.execute(select(func.count().label("runs"), gained.label("gained")).where(*since)).one()
+        whole = select(run.c.features).where(*really, run.c.complete).order_by(newest_first).limit(1)
         whole_features = connection.scalar(whole)
-        in_full_at = connection.scalar(select(func.max(run.c.started_at)).where(*full, really))
         sent = connection.execute(
             select(fetch.c.etag, fetch.c.last_modified)
             .join(run, run.c.id == fetch.c.run)
@@ -221,11 +253,11 @@ def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
         rules_hash=row["rules_hash"],
         content_hash=row["content_hash"],
         reading={name: row[name] for name in READING},
-        whole_features=whole_features,
-        followed=stamps.id != row["id"],
+        whole_features=None if whole_features is None else whole_features + (followed.gained or 0),
+        followed=followed.runs > 0,
         watermark=stamps.watermark,
         declared=stamps.declared,
-        in_full_at=in_full_at or row["started_at"],
+        in_full_at=in_full.started_at if in_full else row["started_at"],
         etag=sent.etag if sent else None,
         last_modified=sent.last_modified if sent else None,
     )
