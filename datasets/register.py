@@ -3,6 +3,7 @@
 Separate because every register (cities, layers, licences, issue codes, feeds) must refuse in the same words.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from datasets.errors import RegisterError
+
+_PASSWORD = re.compile(r"//[^/@\s]*@")
+"""The name and password in an address, which nobody should find in a log."""
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -44,7 +48,7 @@ def check_entry(value: object, model: type[Entry], file: str, key: str = "") -> 
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in ((key,) if key else ()) + first["loc"])
         said = first["msg"].removeprefix("Value error, ").rstrip(".")
-        found = repr(first["input"])
+        found = _PASSWORD.sub("//…@", repr(first["input"]))
         if first["loc"] and first["type"] != "missing" and found not in said:
             said += f" (found {found:.80})"
         raise RegisterError(": ".join(part for part in (file, where, f"{said}.") if part)) from None

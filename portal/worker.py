@@ -1,27 +1,31 @@
 """The worker: takes harvests from the queue, several at a time, on as many machines as there are.
 
 Beside it a tender, outside the queue, looks every few seconds for what the queue alone would never find: runs and jobs
-whose program is gone, and feeds that are due.
+whose program is gone, feeds that are due, and now and then what killed programs have left in the archive.
 """
 
 import asyncio
 import logging
+import time
 from threading import Event, Thread
 
-from procrastinate import App, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
+from sqlalchemy import select
 
 from datasets.errors import CitywideError, RunFailed
+from datasets.feed import Feed
 from datasets.store import feeds as store
-from datasets.store import runs
-from datasets.store.queue import TASK, enqueue, one_at_a_time, queue_app, waiting
+from datasets.store import runs, tables
+from datasets.store.queue import TASK, enqueue, hand_over, one_at_a_time, queue_app, waiting
 from datasets.store.runs import FeedBusy
-from datasets.store.schedule import due_feeds
+from datasets.store.schedule import MOST_TRIES, STOPPED, being_harvested, due_feeds, losses_in_a_row, plan_next
 from harvesters.run import Tools, harvest
 
 JOBS = 2
 TEND_SECONDS = 15.0
+SWEEP_SECONDS = 3600.0
 BUSY_SECONDS = 20
 """How long a job waits whose feed another program has not let go of yet."""
 _BUSY_TIMES = 30
@@ -29,9 +33,25 @@ _BUSY_TIMES = 30
 logger = logging.getLogger(__name__)
 
 
+class _BrokenOff(CitywideError):
+    """The worker was asked to end before the harvest did."""
+
+
+class _Again(BaseRetryStrategy):
+    """A feed that is taken is tried again a little later; one that was broken off, by the next worker that is free."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, _BrokenOff):
+            return RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, FeedBusy) and job.attempts < _BUSY_TIMES:
+            return RetryDecision(retry_in={"seconds": BUSY_SECONDS})
+        return None
+
+
 class Worker:
-    """Harvests until it is stopped, or until the queue is empty. `stop` may be called from any thread; harvests that
-    are under way end at their next step and are gone on with later."""
+    """Harvests until it is stopped, or until the queue is empty. `stop` may be called from any thread, and at any time;
+    harvests that are under way end at their next step and go back into the queue. With `tend`, what is due is queued;
+    what programs that are gone have left is freed by every worker."""
 
     def __init__(self, tools: Tools, *, jobs: int = JOBS, tend: bool = True) -> None:
         self._tools = tools
@@ -40,6 +60,7 @@ class Worker:
         self._stopping = Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._working: asyncio.Task[None] | None = None
+        self._tend_at = self._sweep_at = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -50,20 +71,18 @@ class Worker:
         """Works in this thread."""
         over = Event()
         tender = Thread(target=self._tend_until, args=(over,), name="tender")
-        if self._tend:
-            tender.start()
+        tender.start()
         try:
             asyncio.run(self._work(until_empty))
         finally:
             over.set()
-            if self._tend:
-                tender.join()
+            tender.join()
 
     def stop(self) -> None:
         """Begins no more harvests and breaks off those under way."""
         self._stopping.set()
         if self._loop is not None and self._working is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._working.cancel)
+            self._loop.call_soon_threadsafe(self._break_off)
 
     async def _work(self, until_empty: bool) -> None:
         app = self._app()
@@ -72,68 +91,130 @@ class Worker:
             options = {"wait": not until_empty, "delete_jobs": "successful", "install_signal_handlers": False}
             working = app.run_worker_async(concurrency=self._jobs, fetch_job_polling_interval=0.25, **options)  # type: ignore[arg-type]
             self._working = asyncio.create_task(working)
+            if self._stopping.is_set():
+                # We were stopped before there was anything to break off.
+                self._break_off()
             try:
                 await self._working
             except asyncio.CancelledError:
                 if not self._stopping.is_set():
                     raise
 
+    def _break_off(self) -> None:
+        # A second time would break off the ending itself.
+        if self._working is not None and not self._working.cancelling():
+            self._working.cancel()
+
     def _app(self) -> App:
         app = queue_app(self._tools.engine)
-        busy = RetryStrategy(max_attempts=_BUSY_TIMES, wait=BUSY_SECONDS, retry_exceptions={FeedBusy})
-        app.task(name=TASK, retry=busy)(self._harvest)
+        app.task(name=TASK, retry=_Again())(self._harvest)
         return app
 
     def _harvest(self, feed_id: str, accept: str | None = None) -> None:
-        """One job. Whatever becomes of the feed is in its run; only a feed that is taken is tried again."""
-        if self._stopping.is_set():
-            raise FeedBusy("The worker is being stopped.")
+        """One job. Whatever becomes of the feed is in its run; only a feed that is taken or broken off is tried again,
+        unless another job of it waits."""
         try:
-            feed = store.read_feed(self._tools.engine, feed_id)
-        except CitywideError:
+            self._harvest_once(feed_id, accept)
+        except (FeedBusy, _BrokenOff):
+            if not hand_over(self._tools.engine, feed_id, accept):
+                raise
+
+    def _harvest_once(self, feed_id: str, accept: str | None) -> None:
+        if self._stopping.is_set():
+            raise _BrokenOff("The worker is being stopped.")
+        feed = _find_feed(self._tools, feed_id)
+        if feed is None:
             logger.info("feed %s was removed while it waited", feed_id)
             return
-        harvest(feed, self._tools, self._told, accept=accept)
+        report = harvest(feed, self._tools, self._told, accept=accept)
+        if report.code == STOPPED:
+            raise _BrokenOff(report.message)
 
     def _told(self, stage: str, done: int, total: int | None) -> None:
         if self._stopping.is_set():
-            raise RunFailed("E-FAULT", "Citywide was stopped during the run; the next one goes on from there.")
+            raise RunFailed(STOPPED, "Citywide was stopped during the run; the next one goes on from there.")
 
     def _tend_until(self, over: Event) -> None:
-        while True:
+        while not over.wait(max(self._tend_at - time.monotonic(), 0)):
+            now = time.monotonic()
+            self._tend_at = now + TEND_SECONDS
             try:
-                tend(self._tools)
+                tend(self._tools, queue_due=self._tend)
+                if now >= self._sweep_at:
+                    self._sweep_at = now + SWEEP_SECONDS
+                    sweep(self._tools)
             except Exception:
                 logger.exception("tending the queue broke; it is tried again")
-            if over.wait(TEND_SECONDS):
-                return
 
 
-def tend(tools: Tools) -> int:
+def tend(tools: Tools, *, queue_due: bool = True) -> int:
     """Frees what programs that are gone have left, and queues what is due; how many feeds were queued. Of several that
     would tend at once one does: what the second believes to be due the first may have had harvested already."""
     with one_at_a_time(tools.engine) as ours:
-        return _tend(tools) if ours else 0
+        if not ours:
+            return 0
+        _free_lost(tools)
+        if not queue_due:
+            return 0
+        under_way = set(waiting(tools.engine))
+        return enqueue(tools.engine, [feed for feed in due_feeds(tools.engine) if feed.id not in under_way])
 
 
-def _tend(tools: Tools) -> int:
-    lost = set(runs.free_lost_runs(tools.engine))
-    asyncio.run(_free_lost_jobs(queue_app(tools.engine)))
-    under_way = set(waiting(tools.engine))
-    wanted = {feed.id: feed for feed in due_feeds(tools.engine) if feed.id not in under_way}
-    for feed in store.list_feeds(tools.engine):
-        if feed.id in lost:
-            wanted[feed.id] = feed
-    return enqueue(tools.engine, wanted.values())
+def sweep(tools: Tools) -> None:
+    """Tidies this machine's archive of what killed programs have left and nobody goes on with."""
+    with tools.engine.connect() as connection:
+        kept = set(connection.execute(select(tables.reading.c.file)).scalars())
+    tools.archive.sweep(kept)
 
 
-async def _free_lost_jobs(app: App) -> None:
-    """Jobs whose worker no longer says that it is there go back into the queue."""
+def _free_lost(tools: Tools) -> None:
+    """A feed whose run was lost is due at once the first time in a row, and later each further time."""
+    for feed_id in set(runs.free_lost_runs(tools.engine)):
+        _plan(tools, feed_id)
+    asyncio.run(_free_lost_jobs(tools, queue_app(tools.engine)))
+
+
+async def _free_lost_jobs(tools: Tools, app: App) -> None:
+    """Jobs whose worker no longer says that it is there go back into the queue, or out of it when they should wait.
+    While a run says that it goes on its job is left alone: the worker may only be slow."""
     async with app.open_async():
-        for job in await app.job_manager.get_stalled_jobs():
-            assert job.id is not None
-            try:
-                await app.job_manager.retry_job(job)
-            except UniqueViolation:
-                # The feed waits in the queue already, which serves as well.
-                await app.job_manager.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+        stalled = list(await app.job_manager.get_stalled_jobs())
+        under_way = being_harvested(tools.engine)
+        for job in stalled:
+            if job.task_kwargs["feed_id"] not in under_way:
+                await _free_lost_job(tools, app, job)
+
+
+async def _free_lost_job(tools: Tools, app: App, job: Job) -> None:
+    assert job.id is not None
+    feed_id, reason = str(job.task_kwargs["feed_id"]), job.task_kwargs.get("accept")
+    accept = str(reason) if reason else None
+    again = _goes_back(tools, feed_id, job.attempts)
+    if again and not hand_over(tools.engine, feed_id, accept):
+        try:
+            await app.job_manager.retry_job(job)
+            return
+        except UniqueViolation:
+            hand_over(tools.engine, feed_id, accept)
+    elif not again:
+        logger.warning("feed %s was lost time and again; it is tried again later", feed_id)
+        _plan(tools, feed_id)
+    await app.job_manager.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+
+
+def _goes_back(tools: Tools, feed_id: str, attempts: int) -> bool:
+    losses = losses_in_a_row(tools.engine, feed_id)
+    return losses == 1 or (losses == 0 and attempts < MOST_TRIES)
+
+
+def _plan(tools: Tools, feed_id: str) -> None:
+    feed = _find_feed(tools, feed_id)
+    if feed is not None:
+        plan_next(tools.engine, feed)
+
+
+def _find_feed(tools: Tools, feed_id: str) -> Feed | None:
+    try:
+        return store.read_feed(tools.engine, feed_id)
+    except CitywideError:
+        return None

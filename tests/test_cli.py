@@ -113,4 +113,4 @@ def test_a_database_keeps_to_its_city(home: Path) -> None:
 
 def test_status_names_the_councils_that_are_not_in(home: Path) -> None:
     done = citywide(home, "status")
-    assert done.returncode == 0 and "Ashmere is missing" in done.stdout
+    assert done.returncode == 0 and "missing: Ashmere" in done.stdout

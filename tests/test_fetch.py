@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import socket
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -215,6 +216,53 @@ def test_a_chunked_body_broken_off_is_truncated(site: Loopback, fetcher: Fetcher
     assert fetcher.refused("/a.csv").code == "E-TRUNCATED" and fetcher.kept() == []
 
 
+def test_a_file_whose_server_says_nowhere_where_it_ends_is_in_doubt(site: Loopback, fetcher: Fetcher) -> None:
+    site.answers |= {"/a.csv": Answer(lambda: [CSV[:-4]]), "/b.csv": Answer(CSV), "/c.json": Answer(lambda: [b"[1]"])}
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(CSV), CSV)
+    site.answers["/d.csv"] = Answer(lambda: [chunks], headers={"Transfer-Encoding": "chunked"})
+    got = {name: downloader(fetcher) for name in ("a.csv", "b.csv", "c.json", "d.csv")}
+    ended = {name: one.get(site[f"/{name}"], {}, lambda *done: None).ended for name, one in got.items()}  # type: ignore[union-attr]
+    assert ended == {"a.csv": False, "b.csv": True, "c.json": False, "d.csv": True}
+    assert str(got["a.csv"].short).startswith("The server does not say where a.csv ends")
+    assert [got[name].short for name in ("b.csv", "c.json", "d.csv")] == [None, None, None]
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "\u00b2", ""])
+def test_a_length_that_is_no_number_is_none(site: Loopback, fetcher: Fetcher, length: str) -> None:
+    site.answers["/a.csv"] = Answer(lambda: [CSV], headers={"Content-Length": length})
+    one = downloader(fetcher)
+    found = one.get(site["/a.csv"], {}, lambda *done: None)
+    assert found is not None and (found.archived.size, found.ended) == (len(CSV), False)
+
+
+@pytest.mark.parametrize("absent", [Answer(status=403), Answer(status=410), Answer(b"<!DOCTYPE html><title>Lost")])
+def test_a_file_beside_another_may_be_missing_in_many_ways(site: Loopback, fetcher: Fetcher, absent: Answer) -> None:
+    site.answers |= {"/a.shp": Answer(SHP), "/a.dbf": Answer(b"dbf"), "/a.prj": absent, "/a.PRJ": absent}
+    assert fetcher.fetch("/a.shp").name == "a.shp.zip"
+
+
+@pytest.mark.parametrize("status", [503, 400, 401])
+def test_a_server_that_cannot_say_whether_a_file_is_there_is_not_taken_to_say_no(
+    site: Loopback, fetcher: Fetcher, status: int
+) -> None:
+    site.answers |= {"/a.shp": Answer(SHP), "/a.dbf": Answer(b"", status)}
+    assert f"({status})" in str(fetcher.refused("/a.shp"))
+
+
+def test_a_bundle_is_made_without_holding_its_parts_in_memory(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    large = archive.keep(bytes(1 << 20) for _ in range(64))
+    tracemalloc.start()
+    bundle = archive.bundle({"b.shp": large, "a.dbf": archive.keep([b"dbf"])})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    with zipfile.ZipFile(bundle.path) as opened:
+        assert [(one.filename, one.file_size, one.date_time[0]) for one in opened.infolist()] == [
+            ("a.dbf", 3, 1980), ("b.shp", 64 << 20, 1980),
+        ]  # fmt: skip
+    assert peak < 16 << 20
+
+
 def test_an_answer_that_claims_a_compression_it_has_not_fails_in_words(site: Loopback, fetcher: Fetcher) -> None:
     site.answers["/a.csv"] = Answer(CSV, headers={"Content-Encoding": "gzip"})
     assert fetcher.refused("/a.csv").code == "E-TRUNCATED"
@@ -318,6 +366,11 @@ def test_scratch_is_gone_afterwards_whatever_happens(tmp_path: Path) -> None:
         (folder / "half").write_bytes(b"x")
         raise ZeroDivisionError
     assert list(archive.folder.iterdir()) == []
+
+
+def downloader(fetcher: Fetcher) -> fetching.Downloader:
+    session = Session("https://example.org/", allow_loopback=True, sleep=lambda seconds: None)
+    return fetching.Downloader(session, fetcher.archive, fetcher.settings, [])
 
 
 def dripping(block: bytes, *, every: float, for_seconds: float) -> Callable[[], Iterator[bytes]]:

@@ -28,7 +28,7 @@ class Clock:
         self.now += seconds
 
     def hosts(self, per_second: float | None = 2) -> Hosts:
-        return Hosts(MemoryLedger(lambda: self.now), per_second, self.sleep)
+        return Hosts(MemoryLedger(lambda: self.now), per_second, self.sleep, lambda: self.now)
 
 
 @pytest.fixture
@@ -81,6 +81,20 @@ def test_a_pause_that_is_longer_is_not_made_shorter(clock: Clock) -> None:
     hosts.cool(HOST, 1)
     with pytest.raises(Cooling, match="refuses us with a firewall; we ask it again after"):
         hosts.wait(HOST)
+
+
+def test_a_pause_that_another_worker_is_told_of_while_this_one_waits_holds_for_both(clock: Clock) -> None:
+    ledger, told = MemoryLedger(lambda: clock.now), [30.0, 40.0, 3600.0]
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        ledger.cool(HOST, told.pop(0), "asked us to come back")
+
+    hosts = Hosts(ledger, 2, sleep, lambda: clock.now)
+    hosts.cool(HOST, 20)
+    with pytest.raises(Cooling):
+        hosts.wait(HOST)
+    assert clock.waits == [20, 30, 40]
 
 
 def test_refusals_without_a_time_to_come_back_cost_twice_as_much_each_time(clock: Clock) -> None:

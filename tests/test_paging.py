@@ -37,6 +37,7 @@ class Lines:
     broken_from: int | None = None
     refused_from: int | None = None
     keyed: bool = True
+    hashed: bool = False
     follows: Callable[[int, int], int | None] = lambda start, stop: stop
     rows: Callable[[int, int], list[int]] = lambda start, stop: list(range(start, stop))
     other_way: Mapping[str, Any] | None = None
@@ -65,8 +66,9 @@ class Lines:
         page = json.loads(body)
         keys = [str(row) for row in page["rows"]] if self.keyed else []
         if page["on"] is None:
-            return Page(len(page["rows"]), keys, None, "the last line")
-        return Page(len(page["rows"]), keys, {**cursor, "start": cursor["start"] + page["on"]})
+            return Page(len(page["rows"]), keys, None, "the last line", self.hashed)
+        following = {**cursor, "start": cursor["start"] + page["on"]}
+        return Page(len(page["rows"]), keys, following, hashed=self.hashed)
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:
         return self.other_way
@@ -251,6 +253,14 @@ def test_a_row_that_comes_on_two_pages_is_counted(desk: Desk) -> None:
     desk.lines.rows = lambda start, stop: [max(start - 1, 0), *range(start + 1, stop)]
     read = desk.read()
     assert (read.tally.rows, read.tally.duplicates, read.short) == (10, 3, None)
+
+
+def test_hashes_stand_in_no_receipt_and_make_no_loop_of_pages_that_begin_and_end_alike(desk: Desk) -> None:
+    desk.lines.hashed = True
+    desk.lines.rows = lambda start, stop: [0, start, 0][: stop - start]
+    read = desk.read()
+    assert (read.tally.rows, read.tally.pages) == (10, 4) and read.tally.duplicates
+    assert {one["first_key"] for one in desk.kept.receipts} == {None}
 
 
 def test_a_killed_read_goes_on_where_it_was_and_asks_one_page_twice(desk: Desk) -> None:

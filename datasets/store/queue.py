@@ -40,19 +40,23 @@ def queue_app(engine: Engine) -> App:
 
 
 def enqueue(engine: Engine, feeds: Iterable[Feed], accept: str | None = None) -> int:
-    """Has the feeds harvested by the next worker that is free; how many did not wait for it already."""
-    added = 0
+    """Has the feeds harvested by the next worker that is free; how many did not wait for it already. What waits already
+    takes over the reason for accepting."""
     with queue_app(engine).open() as app:
-        for feed in feeds:
-            job = app.configure_task(
-                TASK, lock=f"host {urlsplit(feed.url).netloc}", queueing_lock=f"feed {feed.id}", allow_unknown=True
-            )
-            try:
-                job.defer(feed_id=feed.id, accept=accept)
-                added += 1
-            except AlreadyEnqueued:
-                continue
-    return added
+        return sum(_enqueue(engine, app, feed, accept) for feed in feeds)
+
+
+def hand_over(engine: Engine, feed_id: str, accept: str | None) -> bool:
+    """Whether a job of the feed waits that stands in for another, with its reason for accepting."""
+    statement = text("""
+        UPDATE procrastinate.procrastinate_jobs
+        SET args = args || jsonb_build_object('accept', coalesce(CAST(:accept AS text), args->>'accept'))
+        WHERE queueing_lock = :lock AND status = 'todo'
+    """)
+    with engine.begin() as connection:
+        # Its triggers write to tables of theirs without a schema.
+        connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
+        return connection.execute(statement, {"lock": _waits_once(feed_id), "accept": accept}).rowcount > 0
 
 
 @contextmanager
@@ -67,3 +71,20 @@ def waiting(engine: Engine) -> list[str]:
     query = text("SELECT args->>'feed_id' FROM procrastinate.procrastinate_jobs WHERE status IN ('todo', 'doing')")
     with engine.connect() as connection:
         return list(connection.execute(query).scalars())
+
+
+def _enqueue(engine: Engine, app: App, feed: Feed, accept: str | None) -> bool:
+    lock = f"host {urlsplit(feed.url).netloc}"
+    job = app.configure_task(TASK, lock=lock, queueing_lock=_waits_once(feed.id), allow_unknown=True)
+    while True:
+        try:
+            job.defer(feed_id=feed.id, accept=accept)
+            return True
+        except AlreadyEnqueued:
+            # A worker may have taken it just now, too early to be told the reason.
+            if hand_over(engine, feed.id, accept):
+                return False
+
+
+def _waits_once(feed_id: str) -> str:
+    return f"feed {feed_id}"

@@ -4,9 +4,9 @@ A feed names a `dataset`, and the `resource` where the dataset holds several tha
 resource's file, or, page by page, from CKAN's DataStore where there is no file or the feed says `datastore: yes`.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,9 +17,11 @@ from ckanapi import CKANAPIError, NotAuthorized, NotFound, RemoteCKAN, ServerInc
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Download, Found, Page, Pages, Tally, proven
 from harvesters.platforms.ckan_package import Package, Wanted
+from harvesters.platforms.contents import content_keys, json_content
 from harvesters.platforms.links import format_of, service_of
 from harvesters.platforms.problem import OF_THE_HOST, problem_of
 from harvesters.web.ask import MOST_BYTES, TRIES, Request, persevere, with_query
+from harvesters.web.json_text import read_json
 from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
 from harvesters.web.verdict import is_web_page
 
@@ -287,6 +289,9 @@ class _Portal:
             raise self._session.failure(url, error) from None
         if response.status_code not in (400, 403, 404, 409) or is_web_page(response.headers, body):
             self._session.check(response.url, response.status_code, response.headers, body)
+        with suppress(ValueError):
+            # ckanapi makes sense of everything but JSON that is nested too deep.
+            read_json(body, urlsplit(self.url).netloc)
         return _Said(response.status_code, body.decode("utf-8", "replace"))
 
 
@@ -321,15 +326,18 @@ class _Rows:
         records, total = result.get("records"), result.get("total")
         if not isinstance(records, list) or not isinstance(total, int):
             raise RunFailed("E-PLATFORM", "The DataStore's answer has no `records` or no `total`.")
-        keys = [str(row["_id"]) for row in records if isinstance(row, dict) and "_id" in row]
+        numbers = [str(row["_id"]) for row in records if isinstance(row, dict) and "_id" in row]
+        hashed = len(numbers) < len(records)
+        keys = content_keys(map(json_content, records)) if hashed else numbers
+        page = Page(len(records), keys, None, hashed=hashed)
         reached = cursor["offset"] + len(records)
         if reached >= total:
-            return Page(len(records), keys, None, UNORDERED if cursor.get("unsorted") else "total reached")
+            return replace(page, ended=UNORDERED if cursor.get("unsorted") else "total reached")
         if not records:
             return Page(0, [], None)
         applied = result.get("limit")
         limit = min(size, applied) if isinstance(applied, int) and applied > 0 else size
-        return Page(len(records), keys, {**cursor, "offset": reached, "limit": limit})
+        return replace(page, next={**cursor, "offset": reached, "limit": limit})
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:
         """Without an order, where the server knows none: DKAN sorts in another way."""
@@ -338,7 +346,7 @@ class _Rows:
 
 def _result(text: str) -> Mapping[str, Any]:
     try:
-        answer = json.loads(text)
+        answer = read_json(text, "The DataStore")
     except ValueError:
         answer = None
     result = answer.get("result") if isinstance(answer, dict) and answer.get("success") else None
@@ -350,7 +358,7 @@ def _result(text: str) -> Mapping[str, Any]:
 def said_by(text: str) -> str | None:
     """CKAN's own words out of an answer; None when it is not CKAN that speaks."""
     try:
-        answer = json.loads(text)
+        answer = read_json(text, "The portal")
     except ValueError:
         return None
     if isinstance(answer, str) and answer.lower().startswith("bad request"):

@@ -65,13 +65,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Page:
-    """What one answer holds: how many rows, the platform's own key of each (empty where it has none), and the cursor of
-    the next page. Without a next page `ended` says what told so, such as `numberMatched reached`."""
+    """What one answer holds: how many rows, the platform's own key of each, and the cursor of the next page. Where the
+    platform has no keys, they are `hashed` from what the rows hold. Without a next page `ended` says what told so, such
+    as `numberMatched reached`."""
 
     rows: int
     keys: Sequence[str]
     next: Cursor | None
     ended: str = ""
+    hashed: bool = False
 
 
 class Pages(Protocol):
@@ -87,7 +89,7 @@ class Pages(Protocol):
         ...
 
     def read(self, cursor: Cursor, size: int, body: bytes) -> Page:
-        """What the answer holds. PageTrouble when it is an error that may pass; RunFailed when it will not."""
+        """What the answer holds. ServerTrouble when it is an error that may pass; RunFailed when it will not."""
         ...
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:

@@ -6,7 +6,6 @@ A feed states the catalogue's address, the `dataset` by identifier and, where se
 catalogue is read anew at every run, so a distribution that moves is followed; a service is left to its own adapter.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -29,14 +28,15 @@ from harvesters.platforms.catalogues.walking import listings
 from harvesters.platforms.links import Link, format_of, name_of, service_of
 from harvesters.platforms.problem import OF_THE_HOST, problem_of
 from harvesters.web.ask import TRIES, Answer
+from harvesters.web.json_text import read_json
 from harvesters.web.session import Session
 
 TITLE = "A DCAT catalogue"
 DESCRIBES = True
 LISTED = 1000
 """At most so many datasets of a catalogue are described."""
-MOST_GRAPH = 32 << 20
-"""Bytes of one page of RDF: as a graph it takes twenty times as much memory."""
+MOST_GRAPH = 8 << 20
+"""Bytes of one page of RDF: as a graph it takes fifty times as much memory, and more than a second for each MiB."""
 
 _GRAPHS = (".rdf", ".ttl", ".jsonld", ".n3", ".nt", ".owl")
 _CATALOGUE_WORDS = ("dcat", "data.json", "catalog", "inventory")
@@ -198,7 +198,7 @@ def _read(answer: Answer, source: str) -> Listing | None:
 
 def _read_json(answer: Answer, source: str) -> Listing | None:
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body, urlsplit(answer.url).netloc)
     except ValueError:
         return None
     if isinstance(document, dict) and isinstance(document.get("dataset"), list):
@@ -277,7 +277,9 @@ def _parsed(answer: Answer, form: str) -> Graph:
 
 def _check_size(answer: Answer) -> None:
     if len(answer.body) > MOST_GRAPH:
-        raise RunFailed("E-TOOLARGE", f"One page of the catalogue at {answer.url} is larger than {MOST_GRAPH:,} bytes.")
+        instead = "give the address of the dataset's file or service, or of a catalogue that comes in pages"
+        message = f"One page of the catalogue at {answer.url} is larger than {MOST_GRAPH:,} bytes; {instead}."
+        raise RunFailed("E-TOOLARGE", message)
 
 
 def _from_graph(graph: Graph, source: str, spoilt: int = 0) -> Listing | None:
@@ -341,10 +343,6 @@ def _text(graph: Graph, node: Node, *names: URIRef) -> str:
             if words := _words(graph, one):
                 return words
     return ""
-
-
-def _english_first(value: Node) -> tuple[bool, str]:
-    return (getattr(value, "language", None) not in ("en", "en-GB", None), str(value))
 
 
 def _words(graph: Graph, value: Node) -> str:

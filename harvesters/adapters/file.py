@@ -11,9 +11,10 @@ import requests
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Download, Found, Tally
-from harvesters.platforms.links import format_of, name_of, service_of
+from harvesters.platforms.links import format_of, name_of
 from harvesters.web.ask import persevere
 from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
+from harvesters.web.transport import stated_size
 from harvesters.web.verdict import FIREWALL_BYTES
 
 TITLE = "A file at a web address"
@@ -31,9 +32,9 @@ _NO_ROWS = (
 
 def probe(url: str, params: Mapping[str, str], session: Session) -> Found | None:
     """The file as its server announces it, from the beginning of a GET that is then given up: many servers answer HEAD
-    with an error or with other headers. None for a site's home page, for a service's address and for a web page."""
+    with an error or with other headers. None for a site's home page and for a web page."""
     parts = urlsplit(url)
-    if (parts.path in ("", "/") and not parts.query) or service_of(url):
+    if parts.path in ("", "/") and not parts.query:
         return None
     try:
         dataset = persevere(lambda: _announced(url, session), sleep=session.sleep)
@@ -68,7 +69,6 @@ def _announced(url: str, session: Session) -> Dataset:
         if begin.startswith(magic):
             raise RunFailed("E-FORMAT", f"{name or url} is {kind}, which holds no rows that can be read.")
     form = format_of(name, media_type)
-    size = headers.get("Content-Length", "")
     return Dataset(
         title=name or urlsplit(url).netloc,
         url=url,
@@ -77,7 +77,7 @@ def _announced(url: str, session: Session) -> Dataset:
         own={
             "name": name or urlsplit(url).netloc,
             "media_type": media_type,
-            "size": int(size) if size.isdigit() else None,
+            "size": stated_size(headers),
             "etag": headers.get("ETag"),
         },
     )

@@ -12,7 +12,17 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
-from harvesters.platforms.feature_pages import FeaturePage, first_position, geometry_kind, read_json_page
+from harvesters.platforms.feature_pages import (
+    FEW,
+    SHARED,
+    FeaturePage,
+    first_position,
+    fit_one_answer,
+    geometry_kind,
+    keys_of,
+    read_json_page,
+)
+from harvesters.platforms.problem import TELLING
 from harvesters.web.ask import Answer, Refused, Request, ServerTrouble, as_json, ask, with_query
 from harvesters.web.session import Session
 
@@ -24,9 +34,6 @@ LOWER, FEWEST = 5, 5
 MOST_COLLECTIONS, MOST_SAMPLED = 1_000, 20
 """How many collections are listed, and of how many a few features are looked at, which is a question each."""
 MOST_LISTS = 20
-SHARED = "The server gives several features one id"
-TELLING = ("E-DNS", "E-TLS", "E-ADDRESS", "E-AUTH", "E-BLOCKED")
-"""What is worth telling of a site that may be anybody's; anything else only says that it is no such service."""
 GRID = "http://www.opengis.net/def/crs/EPSG/0/27700"
 AS_JSON = {"Accept": "application/json"}
 AS_FEATURES = {"Accept": "application/geo+json, application/json;q=0.9"}
@@ -70,8 +77,9 @@ def complete(dataset: Dataset, tally: Tally) -> str | None:
 
 
 class _Linked:
-    """A cursor has the page's `url`, the number of rows `before` it, the `mark` of the page before, `keyless` when
-    features share their ids, which then say nothing, and `most`, the limit of a server that refuses higher ones."""
+    """A cursor has the page's `url`, the number of rows `before` it, the `mark` of the page before, `hashed` when
+    features have no ids of their own, `at_once` how many are asked for then where they are few, and `most`, the limit
+    of a server that refuses higher ones."""
 
     ending = ".json"
 
@@ -84,6 +92,8 @@ class _Linked:
         self.first: Cursor = {"url": with_query(dataset.own["items"], {"limit": self.size, **words}), "before": 0}
 
     def request(self, cursor: Cursor, size: int) -> Request:
+        if size == self.size and "at_once" in cursor:
+            return Request(_with_limit(cursor["url"], cursor["at_once"]), headers=AS_FEATURES)
         return Request(_limited(cursor["url"], min(size, cursor.get("most", size))), headers=AS_FEATURES)
 
     def read(self, cursor: Cursor, size: int, body: bytes) -> Page:
@@ -92,20 +102,21 @@ class _Linked:
             raise RunFailed("E-PAGELOOP", f"{self._host} sends the same features on every page.")
         if not page.rows:
             return Page(0, (), None, "an empty page")
-        keyless = page.repeats or cursor.get("keyless", False)
-        if keyless and cursor["before"] and not cursor.get("keyless"):
-            raise Refused("E-PLATFORM", f"{SHARED}.", SHARED)
-        keys = () if keyless else page.keys
+        asked = min(size, cursor.get("most", size))
+        few = fit_one_answer(page, cursor["before"], self._dataset.count, asked, len(body))
+        keys, hashed = keys_of(page, cursor["before"], cursor.get("hashed", False), few)
+        told = Page(page.rows, keys, None, hashed=hashed)
         reached = cursor["before"] + page.rows
         following = _next(cursor["url"], page, self._host)
         if following is None:
-            return Page(page.rows, keys, None, self._end(page, reached, min(size, cursor.get("most", size))))
-        after = {"url": following, "before": reached, "mark": page.mark, "keyless": keyless}
-        return Page(page.rows, keys, {**cursor, **after})
+            return replace(told, ended=self._end(page, reached, asked))
+        after = {"url": following, "before": reached, "mark": page.mark, "hashed": hashed}
+        return replace(told, next={**cursor, **after})
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:
-        if refusal == SHARED:
-            return {**self.first, "most": cursor.get("most", self.size), "keyless": True}
+        if refusal in (SHARED, FEW) or "at_once" in cursor:
+            all_rows = {"at_once": self._dataset.count} if refusal == FEW else {}
+            return {**self.first, "most": cursor.get("most", self.size), "hashed": True, **all_rows}
         lower = cursor.get("most", self.size) // LOWER
         # Most servers lower a limit that is too high for them, as the standard wants; QGIS Server refuses it.
         return {**self.first, "most": lower} if "limit" in refusal.lower() and lower >= FEWEST else None
@@ -142,12 +153,16 @@ def _port(url: str, scheme: str) -> int | None:
 
 def _limited(url: str, size: int) -> str:
     """The address with its limit lowered to what we ask for now; servers may have lowered it further."""
-    parts = urlsplit(url)
-    words = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name == "limit" and value.isdigit() and int(value) > size for name, value in words):
+    words = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    if not any(name == "limit" and value.isdecimal() and int(value[:12]) > size for name, value in words):
         return url
-    lowered = [(name, str(size) if name == "limit" else value) for name, value in words]
-    return parts._replace(query=urlencode(lowered)).geturl()
+    return _with_limit(url, size)
+
+
+def _with_limit(url: str, size: int) -> str:
+    parts = urlsplit(url)
+    words = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "limit"]
+    return parts._replace(query=urlencode([("limit", str(size)), *words])).geturl()
 
 
 def _listed(root: str, href: str, landing: Mapping[str, Any], plain: bool, session: Session) -> Found:

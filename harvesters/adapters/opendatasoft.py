@@ -15,14 +15,14 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Dataset, Download, Found, Tally, proven
 from harvesters.location.axes import paired_columns
-from harvesters.web.ask import Refused, Request, as_json, ask, ask_json, with_query
+from harvesters.platforms.table_portal import TablePortal
+from harvesters.web.ask import with_query
 from harvesters.web.session import Session
 
 TITLE = "An Opendatasoft portal"
 DESCRIBES = True
 
 API = "/api/explore/v2.1"
-MOST_LISTED = 1_000
 LISTED_AT_ONCE = 100
 """The most the catalogue gives at once."""
 
@@ -31,21 +31,24 @@ _DATASET = re.compile(
 )
 _OLD_DATASET = re.compile(r"^/api/datasets/1\.0/(?!search\b)([^/]+)")
 _HOME = re.compile(r"^/(?:explore|pages?|map|api/(?:explore/)?v2)(?:[./]|$)")
-_TELLING = ("E-DNS", "E-TLS", "E-ADDRESS", "E-AUTH", "E-BLOCKED")
-"""What is worth telling of a site that may be anybody's; anything else only says that it is no portal of this kind."""
 _KINDS = (("polygon", "area"), ("linestring", "line"), ("point", "point"))
+
+
+class _Portal(TablePortal):
+    ERROR = ("error_code",)
+    LOST = ", or does not show it; look for it on the portal."
 
 
 def probe(url: str, params: Mapping[str, str], session: Session) -> Found | None:
     """The portal, or the one dataset that the address or `params["dataset"]` names."""
     parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}"
+    portal = _Portal(f"{parts.scheme}://{parts.netloc}", session)
     if wanted := params.get("dataset"):
-        return _one(base, _asked(base, _address(base, wanted), wanted, session), session)
+        return _one(portal, portal.asked(_address(portal.base, wanted), wanted))
     if guess := _dataset_in(parts.path, parts.query):
-        described = _guessed(base, guess, session)
-        return _one(base, described, session) if described else None
-    return _portal(base, session) if parts.path in ("", "/") or _HOME.match(parts.path) else None
+        described = portal.guessed(_address(portal.base, guess), guess)
+        return _one(portal, described) if isinstance(described, dict) and "dataset_id" in described else None
+    return _catalogue(portal) if parts.path in ("", "/") or _HOME.match(parts.path) else None
 
 
 def pages(dataset: Dataset, since: str | None) -> Download:
@@ -71,27 +74,16 @@ def _dataset_in(path: str, query: str) -> str | None:
     return asked or None if path.startswith("/api/records/1.0/") else None
 
 
-def _portal(base: str, session: Session) -> Found | None:
+def _catalogue(portal: _Portal) -> Found | None:
     """The portal's list of datasets, as far as MOST_LISTED; those without rows are left out."""
-    try:
-        first = as_json(ask(session, Request(_catalogue_address(base, 0)), tries=2))
-    except RunFailed as failure:
-        if failure.code in _TELLING:
-            raise
+    base = portal.base
+    if (listed := portal.listed(lambda offset: _catalogue_address(base, offset), "total_count")) is None:
         return None
-    if not (isinstance(first, dict) and isinstance(first.get("results"), list) and "total_count" in first):
-        return None
-    total = int(first["total_count"])
-    entries = list(first["results"])
-    while len(entries) < min(total, MOST_LISTED):
-        more = ask_json(session, _catalogue_address(base, len(entries))).get("results")
-        if not more:
-            break
-        entries += more
+    entries, total = listed
     found = {entry["dataset_id"]: entry for entry in entries if entry.get("has_records", True)}
     datasets = tuple(_described(base, entry, _metas(entry).get("records_count")) for entry in found.values())
     note = f"The first {len(entries):,} of {total:,} datasets are listed." if total > len(entries) else ""
-    return Found("opendatasoft", urlsplit(base).netloc, base, datasets, total, note)
+    return Found("opendatasoft", portal.host, base, datasets, total, note)
 
 
 def _catalogue_address(base: str, offset: int) -> str:
@@ -99,32 +91,18 @@ def _catalogue_address(base: str, offset: int) -> str:
     return with_query(f"{base}{API}/catalog/datasets", wanted)
 
 
-def _guessed(base: str, wanted: str, session: Session) -> Any:
-    """The dataset, where an address only looks like one of a portal; None when its server is of another kind."""
-    try:
-        answer = as_json(ask(session, Request(_address(base, wanted)), tries=2))
-    except Refused as refusal:
-        if "error_code" in refusal.said:
-            raise _explained(base, wanted, refusal) from None
-        return None
-    except RunFailed as failure:
-        if failure.code in _TELLING:
-            raise
-        return None
-    return answer if isinstance(answer, dict) and "dataset_id" in answer else None
-
-
-def _one(base: str, described: Mapping[str, Any], session: Session) -> Found:
+def _one(portal: _Portal, described: Mapping[str, Any]) -> Found:
+    base = portal.base
     wanted = str(described["dataset_id"])
     if not described.get("has_records", True):
         raise RunFailed("E-PLATFORM", f"{wanted!r} has no rows on the portal, only files or links.")
     if not described.get("data_visible", True):
         raise RunFailed("E-AUTH", f"The rows of {wanted!r} are not public; ask their owner to publish them.")
-    counted = _asked(base, with_query(f"{_address(base, wanted)}/records", {"limit": 0}), wanted, session)
+    counted = portal.asked(with_query(f"{_address(base, wanted)}/records", {"limit": 0}), wanted)
     if not isinstance(counted, dict) or not isinstance(counted.get("total_count"), int):
-        raise RunFailed("E-PLATFORM", f"{urlsplit(base).netloc} does not say how many rows {wanted!r} has.")
+        raise RunFailed("E-PLATFORM", f"{portal.host} does not say how many rows {wanted!r} has.")
     dataset = _described(base, described, counted["total_count"])
-    return Found("opendatasoft", urlsplit(base).netloc, base, (dataset,), 1)
+    return Found("opendatasoft", portal.host, base, (dataset,), 1)
 
 
 def _described(base: str, entry: Mapping[str, Any], count: int | None) -> Dataset:
@@ -182,23 +160,3 @@ def _geometry(metas: Mapping[str, Any], fields: Mapping[str, str]) -> str | None
 
 def _address(base: str, wanted: str) -> str:
     return f"{base}{API}/catalog/datasets/{quote(wanted, safe='@')}"
-
-
-def _asked(base: str, address: str, wanted: str, session: Session) -> Any:
-    try:
-        return ask_json(session, address)
-    except Refused as refusal:
-        raise _explained(base, wanted, refusal) from None
-
-
-def _explained(base: str, wanted: str, refusal: Refused) -> RunFailed:
-    host = urlsplit(base).netloc
-    found = re.search(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"', refusal.said)
-    said = f"{' '.join((found[1] if found else refusal.said).split())[:200].rstrip('.') or 'nothing'}."
-    if refusal.status == 403:
-        message = f"{host} does not show the dataset {wanted!r} to the public: {said} Ask its owner to make it public."
-        return RunFailed("E-AUTH", message)
-    if refusal.status == 404:
-        message = f"{host} has no dataset {wanted!r}, or does not show it; look for it on the portal."
-        return RunFailed("E-PLATFORM", message)
-    return RunFailed("E-PLATFORM", f"{host} answered: {said}")

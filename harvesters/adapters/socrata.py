@@ -5,10 +5,9 @@ Rows come as plain JSON whatever they hold. GeoJSON has room for one geometry on
 none is not documented.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,13 +15,15 @@ from urllib.parse import urlsplit
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
 from harvesters.location.axes import paired_columns
-from harvesters.web.ask import Refused, Request, ServerTrouble, as_json, ask, ask_json, with_query
+from harvesters.platforms.contents import content_keys, json_content
+from harvesters.platforms.table_portal import MOST_LISTED, TablePortal, sentence_in
+from harvesters.web.ask import Refused, Request, ServerTrouble, ask_json, with_query
+from harvesters.web.json_text import read_json
 from harvesters.web.session import Session
 
 TITLE = "A Socrata portal"
 DESCRIBES = True
 
-MOST_LISTED = 1_000
 LISTED_AT_ONCE = 200
 ROWS, ROWS_WITH_SHAPES = 10_000, 2_000
 """Rows in a page: points and plain values are short, outlines of areas may be very long."""
@@ -39,25 +40,32 @@ _GEOMETRY = {
     **dict.fromkeys(("line", "multiline"), "line"),
     **dict.fromkeys(("polygon", "multipolygon"), "area"),
 }
-_TELLING = ("E-DNS", "E-TLS", "E-ADDRESS", "E-AUTH", "E-BLOCKED")
-"""What is worth telling of a site that may be anybody's; anything else only says that it is no portal of this kind."""
 _BY_ID, _BY_COLUMNS = ":id", "columns"
 _KEY_NAMES = ("fid", "ogc_fid", "gml_id", "objectid", "objectid_1")
 """What `:id` is called in the pages, the first that no column has. No stage takes these names for the council's
 reference, and the content's hash leaves them out: a full replacement numbers all rows anew."""
 
 
+class _Portal(TablePortal):
+    ERROR = ('"error"', '"code"')
+    LOST = ". It may have been published anew under another id; look for it on the portal."
+
+    def closed(self, refusal: Refused) -> RunFailed | None:
+        locked = "app_token" in refusal.said or "app token" in refusal.said.lower()
+        return _locked(self.base, refusal.said) if locked else None
+
+
 def probe(url: str, params: Mapping[str, str], session: Session) -> Found | None:
     """The portal, or the one dataset that the address or `params["dataset"]` names by its 4x4 id."""
     parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}"
+    portal = _Portal(f"{parts.scheme}://{parts.netloc}", session)
     if wanted := params.get("dataset"):
-        return _one(base, _asked(base, _view_address(base, _checked(wanted)), wanted, session), session)
+        return _one(portal, portal.asked(_view_address(portal.base, _checked(wanted)), wanted))
     ids = [found[1] for segment in parts.path.split("/") if (found := _ID.match(segment))]
     if ids:
-        view = _guessed(base, ids[-1], session)
-        return _one(base, view, session) if view else None
-    return _portal(base, session) if parts.path.strip("/") in _HOME_PATHS else None
+        view = portal.guessed(_view_address(portal.base, ids[-1]), ids[-1])
+        return _one(portal, view) if isinstance(view, dict) and view.get("id") == ids[-1] else None
+    return _catalogue(portal) if parts.path.strip("/") in _HOME_PATHS else None
 
 
 def pages(dataset: Dataset, since: str | None) -> Pages:
@@ -98,14 +106,16 @@ class RowPages:
 
     def read(self, cursor: Cursor, size: int, body: bytes) -> Page:
         rows, key = _rows(body, self.dataset), self.dataset.own["key"]
-        keys = [str(row[key]) for row in rows if key in row]
+        hashed = not all(key in row for row in rows)
+        keys = content_keys(map(json_content, rows)) if hashed else [str(row[key]) for row in rows]
+        page = Page(len(rows), keys, None, hashed=hashed)
         done = cursor["offset"] + len(rows)
         count = self.dataset.count
         if not rows:
             return Page(0, (), None, f"an empty page after {done:,} rows")
         if len(rows) < size and count is not None and done >= count and not self.changed_after:
-            return Page(len(rows), keys, None, f"a short last page, and the {count:,} rows declared")
-        return Page(len(rows), keys, {**cursor, "offset": done})
+            return replace(page, ended=f"a short last page, and the {count:,} rows declared")
+        return replace(page, next={**cursor, "offset": done})
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:
         """Views that group rows have no `:id`; their rows can only be put in order by what they hold."""
@@ -120,37 +130,24 @@ class RowPages:
 def _rows(body: bytes, dataset: Dataset) -> list[dict[str, Any]]:
     host = urlsplit(dataset.url).netloc
     try:
-        answer = json.loads(body)
+        answer = read_json(body, host)
     except ValueError:
         raise ServerTrouble("E-TRUNCATED", f"{host} broke off in the middle of a page.") from None
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-        raise ServerTrouble("E-PLATFORM", f"{host} answered: {_message(body.decode('utf-8', 'replace'))}")
+        raise ServerTrouble("E-PLATFORM", f"{host} answered: {sentence_in(body.decode('utf-8', 'replace'))}")
     return answer
 
 
-def _portal(base: str, session: Session) -> Found | None:
+def _catalogue(portal: _Portal) -> Found | None:
     """The portal's list of datasets, as far as MOST_LISTED. Its own domain answers for the central catalogue, so that
     nobody has to know whether that lies in America or in Europe."""
-    try:
-        first = as_json(ask(session, Request(_catalogue_address(base, 0)), tries=2))
-    except RunFailed as failure:
-        if isinstance(failure, Refused) and "app_token" in failure.said:
-            raise _locked(base, failure.said) from None
-        if failure.code in _TELLING:
-            raise
+    base = portal.base
+    if (listed := portal.listed(lambda offset: _catalogue_address(base, offset), "resultSetSize")) is None:
         return None
-    if not (isinstance(first, dict) and isinstance(first.get("results"), list) and "resultSetSize" in first):
-        return None
-    total = int(first["resultSetSize"])
-    entries = list(first["results"])
-    while len(entries) < min(total, MOST_LISTED):
-        more = ask_json(session, _catalogue_address(base, len(entries))).get("results")
-        if not more:
-            break
-        entries += more
+    entries, total = listed
     found = {entry["resource"]["id"]: _listed(base, entry) for entry in entries[:MOST_LISTED]}
     note = f"The first {len(found):,} of {total:,} datasets are listed." if total > len(found) else ""
-    return Found("socrata", urlsplit(base).netloc, base, tuple(found.values()), total, note)
+    return Found("socrata", portal.host, base, tuple(found.values()), total, note)
 
 
 def _catalogue_address(base: str, offset: int) -> str:
@@ -180,31 +177,16 @@ def _listed(base: str, entry: Mapping[str, Any]) -> Dataset:
     )
 
 
-def _guessed(base: str, wanted: str, session: Session) -> Mapping[str, Any] | None:
-    """The view, where an address only looks like one of a portal; None when its server does not answer as Socrata."""
-    try:
-        answer = as_json(ask(session, Request(_view_address(base, wanted)), tries=2))
-    except Refused as refusal:
-        if '"error"' in refusal.said and '"code"' in refusal.said:
-            raise _explained(base, wanted, refusal) from None
-        return None
-    except RunFailed as failure:
-        if failure.code in _TELLING:
-            raise
-        return None
-    return answer if isinstance(answer, dict) and answer.get("id") == wanted else None
-
-
-def _one(base: str, view: Mapping[str, Any], session: Session) -> Found:
+def _one(portal: _Portal, view: Mapping[str, Any]) -> Found:
     note = ""
     if parent := _drawn_from(view):
         note = f"{view.get('name')!r} is drawn from the dataset {parent}, which is what is read."
-        view = _asked(base, _view_address(base, parent), parent, session)
+        view = portal.asked(_view_address(portal.base, parent), parent)
     if view.get("viewType") not in (None, "tabular", "geo") or not _columns(view):
         raise RunFailed(
             "E-PLATFORM", f"{view.get('name')!r} has no rows on the portal: it is a file, a link or a page."
         )
-    return Found("socrata", urlsplit(base).netloc, base, (_described(base, view, session),), 1, note)
+    return Found("socrata", portal.host, portal.base, (_described(portal, view),), 1, note)
 
 
 def _drawn_from(view: Mapping[str, Any]) -> str | None:
@@ -216,12 +198,12 @@ def _drawn_from(view: Mapping[str, Any]) -> str | None:
     return str(parent) if parent else None
 
 
-def _described(base: str, view: Mapping[str, Any], session: Session) -> Dataset:
-    wanted = str(view["id"])
+def _described(portal: _Portal, view: Mapping[str, Any]) -> Dataset:
+    base, wanted = portal.base, str(view["id"])
     columns = _columns(view)
     names = tuple(columns)
     rows = f"{base}/resource/{wanted}.json"
-    count, latest = _count(base, rows, wanted, session)
+    count, latest = _count(portal, rows, wanted)
     stamp = max((int(view[name]) for name in ("rowsUpdatedAt", "viewLastModified") if view.get(name)), default=0)
     geometry = _geometry(columns.values(), names)
     licence = view.get("license") or {}
@@ -251,21 +233,21 @@ def _described(base: str, view: Mapping[str, Any], session: Session) -> Dataset:
     )
 
 
-def _count(base: str, rows: str, wanted: str, session: Session) -> tuple[int, str | None]:
+def _count(portal: _Portal, rows: str, wanted: str) -> tuple[int, str | None]:
     """How many rows there are, and when the latest of them changed; None where rows carry no such stamp."""
     total = "count(*) as row_total"
     try:
-        answer = ask_json(session, rows, {"$select": f"{total},max(:updated_at) as latest_change"})
+        answer = ask_json(portal.session, rows, {"$select": f"{total},max(:updated_at) as latest_change"})
     except Refused as refusal:
         if refusal.status != 400:
-            raise _explained(base, wanted, refusal) from None
-        answer = _asked(base, with_query(rows, {"$select": total}), wanted, session)
+            raise portal.explained(wanted, refusal) from None
+        answer = portal.asked(with_query(rows, {"$select": total}), wanted)
     match answer:
         case [{"row_total": number, "latest_change": str(latest)}]:
             return int(str(number)), latest
         case [{"row_total": number}]:
             return int(str(number)), None
-    raise RunFailed("E-PLATFORM", f"{urlsplit(base).netloc} does not say how many rows {wanted} has.")
+    raise RunFailed("E-PLATFORM", f"{portal.host} does not say how many rows {wanted!r} has.")
 
 
 def _columns(view: Mapping[str, Any]) -> dict[str, str]:
@@ -287,39 +269,12 @@ def _view_address(base: str, wanted: str) -> str:
     return f"{base}/api/views/{wanted}.json"
 
 
-def _asked(base: str, address: str, wanted: str, session: Session) -> Any:
-    try:
-        return ask_json(session, address)
-    except Refused as refusal:
-        raise _explained(base, wanted, refusal) from None
-
-
-def _explained(base: str, wanted: str, refusal: Refused) -> RunFailed:
-    host = urlsplit(base).netloc
-    if "app_token" in refusal.said or "app token" in refusal.said.lower():
-        return _locked(base, refusal.said)
-    said = _message(refusal.said)
-    if refusal.status in (401, 403):
-        message = f"{host} does not show the dataset {wanted} to the public: {said} Ask its owner to make it public."
-        return RunFailed("E-AUTH", message)
-    if refusal.status == 404:
-        again = "It may have been published anew under another id; look for it on the portal."
-        return RunFailed("E-PLATFORM", f"{host} has no dataset {wanted}. {again}")
-    return RunFailed("E-PLATFORM", f"{host} answered: {said}")
-
-
 def _locked(url: str, said: str) -> RunFailed:
     return RunFailed(
         "E-AUTH",
-        f"{urlsplit(url).netloc} wants an application token: {_message(said)} Ask its owner to let everybody read the "
-        "dataset, or register a file of it instead.",
+        f"{urlsplit(url).netloc} wants an application token: {sentence_in(said)} Ask its owner to let everybody read"
+        " the dataset, or register a file of it instead.",
     )
-
-
-def _message(said: str) -> str:
-    """The server's own words out of an error, as one sentence."""
-    found = re.search(r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"', said)
-    return f"{' '.join((found[1] if found else said).split())[:200].rstrip('.') or 'nothing'}."
 
 
 def _checked(wanted: str) -> str:

@@ -18,22 +18,26 @@ from owslib.feature.wfs200 import WebFeatureService_2_0_0
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Dataset, Found, Page, Pages, Tally, proven
 from harvesters.platforms.feature_pages import (
+    FEW,
+    SHARED,
+    WHOLE_ROWS,
     FeaturePage,
     first_position,
+    fit_one_answer,
+    keys_of,
     read_gml_page,
     read_json_page,
     read_xml,
     refuse_exception,
 )
 from harvesters.platforms.feature_types import FeatureType, capabilities_for_owslib, read_schema
+from harvesters.platforms.problem import TELLING
 from harvesters.web.ask import Refused, Request, ask, with_query
 from harvesters.web.session import Session
 
 TITLE = "A WFS service"
 DESCRIBES = True
 SIZE, SIZE_OF_POINTS = 1_000, 5_000
-WHOLE_ROWS = 20_000
-"""Up to so many rows are asked for in one answer, where a server cannot page."""
 MOST_TYPES, MOST_COUNTED = 1_000, 20
 """How many types of a service are listed, and of how many the rows are counted, which is a question each."""
 ROUND = 500
@@ -56,10 +60,7 @@ OTHERS = re.compile(
     r"/rest/services|/api/|/dataset|/explore|/resource/|/collections|/wfs3\b|/ogcapi\b|/ogc/features|\.(csv|json|geojson|gpkg|zip|xlsx?|kml|rdf|ttl)$",
     re.I,
 )
-TELLING = ("E-DNS", "E-TLS", "E-ADDRESS", "E-AUTH", "E-BLOCKED")
-"""What is worth telling of a site that may be anybody's; anything else only says that it is no such service."""
 IGNORED = "The server sends the same rows whatever startIndex says"
-SHARED = "The server gives several features one id"
 NO_TERMS = frozenset({"", "none", "n/a", "unknown", "other"})
 NO_NAMES = frozenset({"", "none", "the ancient geographers", "unknown"})
 """What GeoServer and MapServer say where nobody has filled in who provides the service."""
@@ -112,7 +113,8 @@ def complete(dataset: Dataset, tally: Tally) -> str | None:
 
 class _WfsPages:
     """A cursor has `start`, the `sort` attribute where one is needed, the `mark` of the page before, `whole` when
-    everything is asked for at once, and `keyless` when features share their ids, which then say nothing."""
+    everything is asked for without paging, `hashed` when features have no ids of their own, and `at_once` how many are
+    asked for then, where they are few."""
 
     first: Cursor = {"start": 0}  # noqa: RUF012
 
@@ -125,7 +127,7 @@ class _WfsPages:
         self.ending = ".json" if self._own["format"] else ".gml"
 
     def request(self, cursor: Cursor, size: int) -> Request:
-        count = self._dataset.count
+        count, size = self._dataset.count, cursor.get("at_once", size) if size == self.size else size
         paging: dict[str, object] = {"count": size, "startIndex": cursor["start"]}
         if cursor.get("whole"):
             paging = {} if count is None else {"count": count}
@@ -140,25 +142,25 @@ class _WfsPages:
         page = _read(self._own, body, urlsplit(self._dataset.url).netloc)
         if page.rows and page.mark == cursor.get("mark"):
             raise Refused("E-PAGELOOP", f"{IGNORED}.", IGNORED)
-        keyless = page.repeats or cursor.get("keyless", False)
-        if keyless and cursor["start"] and not cursor.get("keyless"):
-            raise Refused("E-PLATFORM", f"{SHARED}.", SHARED)
-        keys = () if keyless else page.keys
+        if not page.rows:
+            return Page(0, (), None, self._end_of_whole(page) if cursor.get("whole") else "an empty page")
+        few = not cursor.get("whole") and fit_one_answer(page, cursor["start"], self._dataset.count, size, len(body))
+        keys, hashed = keys_of(page, cursor["start"], cursor.get("hashed", False), few)
+        told = Page(page.rows, keys, None, hashed=hashed)
         reached = cursor["start"] + page.rows
         if cursor.get("whole"):
-            return Page(page.rows, keys, None, self._end_of_whole(page))
-        if not page.rows:
-            return Page(0, (), None, "an empty page")
+            return replace(told, ended=self._end_of_whole(page))
         if self._is_end(page, reached, size):
-            return Page(page.rows, keys, None, "numberMatched reached")
+            return replace(told, ended="numberMatched reached")
         # Servers give fewer than they are asked for: the next page begins after what came (OSGeo/gdal#8653).
-        return Page(page.rows, keys, {**cursor, "start": reached, "mark": page.mark, "keyless": keyless})
+        return replace(told, next={**cursor, "start": reached, "mark": page.mark, "hashed": hashed})
 
     def instead(self, cursor: Cursor, refusal: str) -> Cursor | None:
         if cursor.get("whole"):
             return None
-        if refusal == SHARED:
-            return {"start": 0, "sort": cursor.get("sort"), "keyless": True}
+        if refusal in (SHARED, FEW) or "at_once" in cursor:
+            all_rows = {"at_once": self._dataset.count} if refusal == FEW else {}
+            return {"start": 0, "sort": cursor.get("sort"), "hashed": True, **all_rows}
         sorts = list(self._own["sorts"])
         tried = sorts.index(cursor["sort"]) + 1 if cursor.get("sort") in sorts else 0
         if IGNORED not in refusal and tried < len(sorts):

@@ -169,10 +169,12 @@ def _recognise(url: str, session: Session, adapters: Mapping[str, Adapter]) -> F
 
 
 def _in_order(url: str, adapters: Mapping[str, Adapter]) -> list[str]:
-    """The platform that the address itself gives away, then those that know their own, then the general ones."""
+    """The platform that the address itself gives away, then those that know their own, then the general ones. What a
+    service answers is no file, however it looks."""
     service = service_of(url)
     first = service.platform if service else ""
-    return sorted(adapters, key=lambda name: (name != first, _GENERAL.index(name) + 1 if name in _GENERAL else 0, name))
+    asked = [name for name in adapters if name != "file" or first in ("", "file")]
+    return sorted(asked, key=lambda name: (name != first, _GENERAL.index(name) + 1 if name in _GENERAL else 0, name))
 
 
 def _nobodys(url: str, failure: RunFailed) -> Discovery:

@@ -1,16 +1,19 @@
 """The archive: the exact bytes of every fetch, named by their sha256, so that any feature can be derived again."""
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = 1 << 20
+LEFT_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,26 @@ class Archive:
         """Several files that belong together as one zip, by name; the same files make the same bytes."""
         with self.scratch() as folder, zipfile.ZipFile(folder / "bundle.zip", "w") as bundle:
             for name, part in sorted(parts.items()):
-                bundle.writestr(zipfile.ZipInfo(name), part.path.read_bytes())
+                member = zipfile.ZipInfo(name)
+                member.file_size = part.size
+                with part.path.open("rb") as file, bundle.open(member, "w") as packed:
+                    shutil.copyfileobj(file, packed, BLOCK)
             bundle.close()
             return self.keep_file(folder / "bundle.zip")
+
+    def sweep(self, kept: Container[str]) -> int:
+        """Removes what programs that were killed have left and nobody has touched for LEFT_SECONDS; how much. Of the
+        unfinished files those of the names `kept` stay, with what lies beside them under a longer name."""
+        before = time.time() - LEFT_SECONDS
+        left = [*self.folder.glob("incoming-*"), *self.folder.glob("scratch-*")]
+        left += [path for path in self.unfinished("").glob("*") if not any(name in kept for name in _stems(path.name))]
+        old = [path for path in left if _touched(path) < before]
+        for path in old:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(old)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -86,6 +106,21 @@ class Archive:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stems(name: str) -> Iterator[str]:
+    """The name, and what is left of it at each dot."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _touched(path: Path) -> float:
+    """When it was last written to; what is gone meanwhile is not old."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -3,7 +3,7 @@ the server says that it is the same."""
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message
 from itertools import chain, pairwise
 from pathlib import PurePosixPath
@@ -15,9 +15,11 @@ from datasets.errors import RunFailed
 from datasets.settings import Settings
 from harvesters.fetching.archive import Archive, Archived
 from harvesters.fetching.receipt import Progress, Receipt
+from harvesters.formats.ends import proves_its_end
 from harvesters.web.ask import persevere
 from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
-from harvesters.web.verdict import FIREWALL_BYTES
+from harvesters.web.transport import stated_size, states_its_end
+from harvesters.web.verdict import FIREWALL_BYTES, Refused
 
 BEGINNING = 2 * FIREWALL_BYTES
 """How much is read to tell a file from a web page: more than a firewall's page has."""
@@ -26,29 +28,41 @@ BEGINNING = 2 * FIREWALL_BYTES
 @dataclass(frozen=True)
 class Downloaded:
     """A file in the archive; `name` and `media_type` are the server's. `moved_to` is the address that a permanent
-    redirect named."""
+    redirect named. `ended`: whether the server said where the file ends; then it is whole."""
 
     archived: Archived
     name: str
     media_type: str | None
     moved_to: str | None
+    ended: bool
 
 
 @dataclass(frozen=True)
 class Downloader:
-    """Fetches files; every request leaves a receipt in `receipts`."""
+    """Fetches files; every request leaves a receipt in `receipts`, and in `doubtful` is the name of every file that
+    may have been cut off unseen: neither its server nor its own bytes tell where it ends."""
 
     session: Session
     archive: Archive
     settings: Settings
     receipts: list[Receipt]
+    doubtful: list[str] = field(default_factory=list)
+
+    @property
+    def short(self) -> RunFailed | None:
+        """Why what was fetched may not be whole, None when it is."""
+        if not self.doubtful:
+            return None
+        names = ", ".join(self.doubtful)
+        return RunFailed("E-TRUNCATED", f"The server does not say where {names} ends, so some of it may be missing.")
 
     def get(self, url: str, headers: Mapping[str, str], progress: Progress) -> Downloaded | None:
         """The file; None when `headers` asked for it only if changed and it has not."""
         return persevere(lambda: self._get_once(url, headers, progress), sleep=self.session.sleep)
 
     def sibling(self, url: str, ending: str) -> Archived | None:
-        """The file beside `url` with another ending, first in the case of the main file's own; None if absent."""
+        """The file beside `url` with another ending, first in the case of the main file's own; None if absent;
+        RunFailed when its server does not say whether it is there."""
         parts = urlsplit(url)
         folder, _, name = parts.path.rpartition("/")
         stem, dot, own = name.rpartition(".")
@@ -60,8 +74,9 @@ class Downloader:
                 beside = parts._replace(path=f"{folder}/{stem}{spelling}").geturl()
                 found = self.get(beside, {}, lambda done, total: None)
                 return found.archived if found else None
-            except RunFailed:
-                continue
+            except RunFailed as failed:
+                if not _is_absent(failed):
+                    raise
         return None
 
     def _get_once(self, url: str, headers: Mapping[str, str], progress: Progress) -> Downloaded | None:
@@ -75,7 +90,10 @@ class Downloader:
                     return None
                 archived = self.archive.keep(self._blocks(url, response, started, progress))
                 self._receive(url, response, archived, started)
-                return Downloaded(archived, _served_name(response), _media_type(response), _moved_to(response))
+                ended, name = states_its_end(response), _served_name(response)
+                if not ended and not proves_its_end(archived.path, name):
+                    self.doubtful.append(name or url)
+                return Downloaded(archived, name, _media_type(response), _moved_to(response), ended)
         except requests.RequestException as error:
             failure = self.session.failure(url, error)
         except RunFailed as error:
@@ -84,7 +102,7 @@ class Downloader:
         raise failure
 
     def _blocks(self, url: str, response: requests.Response, started: float, progress: Progress) -> Iterator[bytes]:
-        total = int(response.headers.get("Content-Length") or 0) or None
+        total = stated_size(response.headers) or None
         limit, done = self.settings.max_resource_bytes, 0
         late = RunFailed("E-TIMEOUT", f"The file was not whole after {self.settings.fetch_seconds:,} seconds.")
         try:
@@ -125,6 +143,12 @@ class Downloader:
 def name_of(url: str) -> str:
     """The last part of an address's path, such as `toilets.csv`; empty for a bare host."""
     return PurePosixPath(unquote(urlsplit(url).path)).name
+
+
+def _is_absent(failed: RunFailed) -> bool:
+    """Whether this is how a server says that it has no such file: some that keep files in a store without a list
+    refuse (403), and some show a page for people."""
+    return failed.code == "E-NOTDATA" or (isinstance(failed, Refused) and failed.status in (403, 404, 410))
 
 
 def _with_long_beginning(blocks: Iterator[bytes]) -> Iterator[bytes]:

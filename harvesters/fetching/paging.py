@@ -194,7 +194,9 @@ def _check_is_new(reader: _Reader, body: bytes, page: Page) -> Mark:
         raise RunFailed("E-PAGELOOP", f"{reader.empty} pages one after the other had no rows, and more follow.")
     if not page.rows:
         return (0, 0)
-    ends = hashes([page.keys[0], page.keys[-1]] if page.keys else [_without_stamps(body), str(len(body))])
+    # Pages of plain rows may well begin and end alike.
+    keyed = page.keys and not page.hashed
+    ends = hashes([page.keys[0], page.keys[-1]] if keyed else [_without_stamps(body), str(len(body))])
     mark = (int(ends[0]), int(ends[1]))
     if mark in reader.marks:
         raise RunFailed("E-PAGELOOP", f"Page {number} holds the same rows as one before it.")
@@ -214,12 +216,12 @@ def _finish(reader: _Reader) -> Tally:
 
 
 def _receipt(answer: Answer, page: Page, number: int) -> Receipt:
-    headers = answer.headers
+    headers, keys = answer.headers, () if page.hashed else page.keys
     return Receipt(
         answer.url, answer.seconds, status=answer.status, bytes=len(answer.body),
         media_type=headers.get("Content-Type"), etag=headers.get("ETag"), last_modified=headers.get("Last-Modified"),
         page_no=number, rows=page.rows,
-        first_key=page.keys[0] if page.keys else None, last_key=page.keys[-1] if page.keys else None,
+        first_key=keys[0] if keys else None, last_key=keys[-1] if keys else None,
     )  # fmt: skip
 
 

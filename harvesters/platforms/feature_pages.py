@@ -8,14 +8,16 @@ the JSON parser; none becomes an object of ours.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from lxml import etree
 
 from datasets.errors import RunFailed
-from harvesters.web.ask import Refused, ServerTrouble
+from harvesters.platforms.contents import content_keys, json_content
+from harvesters.web.ask import MOST_BYTES, Refused, ServerTrouble
+from harvesters.web.json_text import read_json
 
 RANDOM = re.compile(r"(^|[.:])fid-")
 """GeoServer makes up `trees.fid-4a1b_18f2_-7ffe` anew for every answer where the table has no primary key."""
@@ -27,6 +29,12 @@ PASSES = re.compile(
 )
 """Words of a fault behind the server that may be over in a minute: its database went away, it is too busy."""
 
+SHARED = "The server gives ids that are not each feature's own"
+FEW = f"{SHARED}, and features so few that one answer may hold them"
+WHOLE_ROWS = 20_000
+"""Up to so many features are asked for in one answer, where a server cannot page, or gives no ids: only in one answer
+can two that are alike be told from one that came twice."""
+
 BEFORE = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 """What may stand before the first character: white space and byte order marks."""
 _KINDS = {"Point": "point", "LineString": "line", "Polygon": "area", "": "none"}
@@ -36,21 +44,23 @@ _MEMBERS = (
     "/*[not(local-name()='FeatureCollection')]"
 )
 _FEATURES = etree.XPath(_MEMBERS, smart_strings=False)
+_GML_ID = re.compile(rb'\s(?:\w+:)?f?id="[^"]*"')
 _COUNT = etree.XPath(f"count({_MEMBERS})")
 _ANY_IDS = etree.XPath(f"{_MEMBERS}/@g3:id | {_MEMBERS}/@g:id | {_MEMBERS}/@fid", namespaces=_GML, smart_strings=False)
 
 
 @dataclass(frozen=True)
 class FeaturePage:
-    """`keys` is empty where features have no id, ids made up for the moment, or, as `repeats` then says, ids that
-    several of them share: some servers take any column for one. `matched` is how many the server says there are in all.
-    `mark` tells two pages apart. Of GeoJSON, `features` are as they came, and `rest` is what stands around them."""
+    """`keys` is empty where features have no id, ids made up for the moment, or ids that several of them share: some
+    servers take any column for one. `contents` makes keys out of what the features hold. `matched` is how many the
+    server says there are in all. `mark` tells two pages apart. Of GeoJSON, `features` are as they came, and `rest` is
+    what stands around them."""
 
     rows: int
     keys: Sequence[str]
     matched: int | None
     mark: str
-    repeats: bool = False
+    contents: Callable[[], Sequence[str]] = tuple
     rest: Mapping[str, Any] = field(default_factory=dict)
     features: Sequence[Any] = ()
 
@@ -64,8 +74,10 @@ def read_gml_page(body: bytes, server: str) -> FeaturePage:
     if root.find("{*}truncatedResponse") is not None:
         raise ServerTrouble("E-TRUNCATED", f"{server} broke off in the middle of its answer and says so.")
     rows = int(_COUNT(root))
-    keys, repeats = _trusted(_ANY_IDS(root), rows)
-    return FeaturePage(rows, keys, _matched(root.attrib), _mark(keys, rows, _gml_ends(root, rows)), repeats)
+    keys = _trusted(_ANY_IDS(root), rows)
+    features = _FEATURES(root) if rows else []
+    mark = _mark(keys, rows, _gml_contents(features[:1] + features[-1:]))
+    return FeaturePage(rows, keys, _matched(root.attrib), mark, lambda: content_keys(_gml_contents(_FEATURES(root))))
 
 
 def read_json_page(body: bytes, server: str) -> FeaturePage:
@@ -79,9 +91,32 @@ def read_json_page(body: bytes, server: str) -> FeaturePage:
         _refuse_problem(rest, server)
     ids = [str(f["id"]) for f in features if isinstance(f, dict) and f.get("id") is not None]
     rows = len(features)
-    keys, repeats = _trusted(ids, rows)
+    keys = _trusted(ids, rows)
     ends = [json.dumps({**f, "id": None}).encode() for f in (features[:1] + features[-1:]) if isinstance(f, dict)]
-    return FeaturePage(rows, keys, _matched(rest), _mark(keys, rows, ends), repeats, rest, features)
+    mark = _mark(keys, rows, ends)
+    return FeaturePage(
+        rows, keys, _matched(rest), mark, lambda: content_keys(map(json_content, features)), rest, features
+    )
+
+
+def keys_of(page: FeaturePage, before: int, hashed: bool, few: bool) -> tuple[Sequence[str], bool]:
+    """The keys of a page that follows on so many rows, and whether they are hashes, as in a `hashed` read they all
+    are. Refused when the read is to begin again, hashed: SHARED when ids turn out not to be keys in its midst, FEW when
+    there are none and one answer may hold all features, which is better."""
+    if page.keys and not hashed:
+        return page.keys, False
+    if not hashed and (before or few):
+        said = FEW if few else SHARED
+        raise Refused("E-PLATFORM", f"{said}.", said)
+    return page.contents(), True
+
+
+def fit_one_answer(page: FeaturePage, before: int, count: int | None, asked: int, size: int) -> bool:
+    """Whether all `count` features may be asked for at once, going by a page of them, of `size` bytes, that is not the
+    last: they are few, and the server gave as many as it was asked for."""
+    if count is None or not before + page.rows < count <= WHOLE_ROWS:
+        return False
+    return page.rows >= asked and size / page.rows * count < MOST_BYTES / 4
 
 
 def first_position(features: Sequence[Any]) -> tuple[float, float] | None:
@@ -154,9 +189,7 @@ def _refuse_problem(rest: Mapping[str, Any], server: str) -> NoReturn:
 
 def _json(body: bytes, server: str) -> dict[str, Any]:
     try:
-        document = json.loads(body)
-    except RecursionError:
-        raise RunFailed("E-FORMAT", f"{server} sent JSON nested too deep.") from None
+        document = read_json(body, server)
     except ValueError as error:
         said = str(error)[:120]
         raise ServerTrouble("E-TRUNCATED", f"{server} sent JSON that ends too early or is broken ({said}).") from None
@@ -174,17 +207,16 @@ def _matched(said: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _trusted(ids: Sequence[str], rows: int) -> tuple[Sequence[str], bool]:
-    """The ids, when every feature has one of its own that is not made up for this answer; and whether they repeat."""
+def _trusted(ids: Sequence[str], rows: int) -> Sequence[str]:
+    """The ids, when every feature has one of its own that is not made up for this answer; else none."""
     if len(ids) != rows or not ids or not all(ids) or RANDOM.search(ids[0]):
-        return (), False
-    return (ids, False) if len(set(ids)) == rows else ((), True)
+        return ()
+    return ids if len(set(ids)) == rows else ()
 
 
-def _gml_ends(root: Any, rows: int) -> list[bytes]:
-    """The first and the last feature without ids, which may be made up for the answer."""
-    features = _FEATURES(root) if rows else []
-    return [re.sub(rb'\s(?:\w+:)?f?id="[^"]*"', b"", etree.tostring(f)) for f in features[:1] + features[-1:]]
+def _gml_contents(features: Sequence[Any]) -> list[bytes]:
+    """What features hold without their ids, which may be made up for the answer."""
+    return [_GML_ID.sub(b"", etree.tostring(feature, with_tail=False)) for feature in features]
 
 
 def _mark(keys: Sequence[str], rows: int, ends: Sequence[bytes]) -> str:

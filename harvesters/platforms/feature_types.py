@@ -99,7 +99,7 @@ def _cap(root: Any) -> int | None:
     """CountDefault of WFS 2.0, DefaultMaxFeatures of 1.1: a server that states it gives no more than that at once."""
     named = "//*[local-name()='Constraint'][@name='CountDefault' or @name='DefaultMaxFeatures']"
     values = root.xpath(f"{named}//*[local-name()='Value' or local-name()='DefaultValue']/text()")
-    numbers = [int(value) for value in values if value.strip().isdigit()]
+    numbers = [int(value) for value in values if value.strip().isdecimal()]
     return min((number for number in numbers if number > 0), default=None)
 
 

@@ -8,8 +8,12 @@ from datasets.errors import RunFailed, RunHeld, RunStopped
 from harvesters.adapters.contract import Dataset
 
 PROBLEM = "problem"
-OF_THE_HOST = ("E-DNS", "E-TLS", "E-TIMEOUT", "E-ADDRESS", "E-BLOCKED")
+UNREACHABLE = ("E-DNS", "E-TLS", "E-ADDRESS")
+"""There is nobody to ask."""
+OF_THE_HOST = (*UNREACHABLE, "E-TIMEOUT", "E-BLOCKED")
 """What is true of a host whatever it is asked, and whatever its software."""
+TELLING = (*OF_THE_HOST, "E-AUTH")
+"""What is worth telling of a site that may be anybody's; anything else only says that it is not of this platform."""
 
 
 def noted(code: str, message: str, *, held: bool = False) -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
 """One question to a server and its whole answer in memory: bounded, retried where it may help, and never a web page
 taken for data. Files, which may be large, go through `harvesters.fetching.download` instead."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from datasets.errors import RunFailed
+from harvesters.web.json_text import read_json
 from harvesters.web.session import CONNECT_SECONDS, MOST_BYTES, READ_SECONDS, TRIES, Session, arriving
 from harvesters.web.verdict import LONGEST_PAUSE, Blocked, Refused, ServerTrouble, check_status
 
@@ -60,18 +60,18 @@ def ask(session: Session, request: Request, *, tries: int | None = None, most: i
 
 
 def ask_json(session: Session, url: str, parameters: Mapping[str, object] | None = None) -> Any:
-    """The answer as JSON; RunFailed (E-NOTDATA) when it is something else."""
+    """The answer as JSON; RunFailed when it is something else."""
     answer = ask(session, Request(with_query(url, parameters) if parameters else url))
     return as_json(answer)
 
 
 def as_json(answer: Answer) -> Any:
+    """The answer's value; RunFailed when it is no JSON or nested too deep."""
+    host = urlsplit(answer.url).netloc
     try:
-        return json.loads(answer.body)
+        return read_json(answer.body, host)
     except ValueError:
-        raise RunFailed(
-            "E-NOTDATA", f"{urlsplit(answer.url).netloc} answered with something that is not JSON."
-        ) from None
+        raise RunFailed("E-NOTDATA", f"{host} answered with something that is not JSON.") from None
 
 
 def persevere(work: Callable[[], T], tries: int = TRIES, sleep: Callable[[float], None] | None = None) -> T:

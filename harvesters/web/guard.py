@@ -64,6 +64,17 @@ def check_url(url: str) -> str:
     return host
 
 
+def check_written(url: str) -> None:
+    """The same for an address that somebody writes down: where its host is a number, that is judged as well. This
+    machine passes, because whether it may be asked is said when it is."""
+    host, parts = check_url(url), urlsplit(url)
+    try:
+        ip_address(host)
+    except ValueError:
+        return
+    check_address(host, host, parts.port or (443 if parts.scheme == "https" else 80), allow_loopback=True)
+
+
 def open_socket(
     host: str,
     port: int,

@@ -15,6 +15,8 @@ REQUESTS_PER_SECOND = 2.0
 FIRST_PAUSE, DAY, LONGEST_COOL = 4.0, 86_400.0, 7 * 86_400.0
 JITTER = 0.2
 """A share of the time between two requests, so that workers do not march in step."""
+_CLOCKS_DIFFER = 0.5
+"""A host that seems to cool for so much longer than was known has not been told to cool again."""
 
 ASKED = "asked us to come back"
 FIREWALL = "refuses us with a firewall; we ask it again"
@@ -40,21 +42,26 @@ class Hosts:
         ledger: Ledger | None = None,
         per_second: float | None = REQUESTS_PER_SECOND,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger or MemoryLedger()
         self._gap = 1 / per_second if per_second else 0.0
         self._sleep = sleep
+        self._clock = clock
         self._strikes: dict[str, int] = {}
 
     def wait(self, host: str) -> None:
         """Returns when the host may be asked; Cooling when that is later than a run waits."""
         gap = self._gap * (1 + random.uniform(0, JITTER))
-        turn = self._ledger.take(host, gap, LONGEST_PAUSE)
-        if turn.cooling > LONGEST_PAUSE:
-            raise Cooling("E-COOLING", f"{host} {turn.reason} after {clock_time(turn.cooling)}.")
-        pause = max(turn.seconds, turn.cooling)
-        if pause > 0:
+        turn = self._take(host, gap)
+        while (pause := max(turn.seconds, turn.cooling)) > 0:
+            cool_until = self._clock() + turn.cooling
             self._sleep(pause)
+            # Meanwhile another worker may have been told to leave the host alone.
+            noted = self._take(host, 0.0).cooling
+            if not noted or self._clock() + noted <= cool_until + _CLOCKS_DIFFER:
+                return
+            turn = self._take(host, gap)
 
     def cool(self, host: str, seconds: float | None, reason: str = ASKED) -> None:
         """Leaves the host alone, for a time that doubles with each refusal in a row where `seconds` are not known."""
@@ -67,6 +74,12 @@ class Hosts:
     def answered(self, host: str) -> None:
         """Forgets earlier refusals; what the host asked for still holds."""
         self._strikes.pop(host, None)
+
+    def _take(self, host: str, gap: float) -> Turn:
+        turn = self._ledger.take(host, gap, LONGEST_PAUSE)
+        if turn.cooling > LONGEST_PAUSE:
+            raise Cooling("E-COOLING", f"{host} {turn.reason} after {clock_time(turn.cooling)}.")
+        return turn
 
 
 @dataclass

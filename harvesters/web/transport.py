@@ -99,6 +99,19 @@ def arriving(response: requests.Response, seconds: float, block: int = BLOCK) ->
             raise requests.ReadTimeout("The answer was not whole in time.")
 
 
+def stated_size(headers: Mapping[str, str]) -> int | None:
+    """The bytes that Content-Length states, None where it states nothing that is a number."""
+    stated = headers.get("Content-Length", "").strip()
+    return int(stated[:18]) if stated.isascii() and stated.isdigit() else None
+
+
+def states_its_end(response: requests.Response) -> bool:
+    """Whether the server said where the body ends, by its length or in chunks; then a body that is cut off was refused.
+    Otherwise it ends with the connection, however that came to its end (RFC 9112, 6.3)."""
+    raw = response.raw
+    return bool(getattr(raw, "chunked", False)) or getattr(raw, "length_remaining", None) is not None
+
+
 def _cut_off(cut: Event, error: Exception) -> requests.RequestException:
     if cut.is_set():
         return requests.ReadTimeout(error)

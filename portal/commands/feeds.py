@@ -15,8 +15,10 @@ from datasets.store import feeds as store
 from datasets.vocabulary import Outcome
 from harvesters.adapters import find_adapter, platforms
 from harvesters.discovery.discover import organisation_feeds
+from harvesters.platforms.links import service_of
 from harvesters.run import Tools
 from harvesters.run import check as check_feed
+from harvesters.web.guard import check_written
 from portal import console
 from portal.commands.check_report import check_document, print_check
 from portal.commands.discovery import discover_feeds, probe_feeds
@@ -59,7 +61,7 @@ def add(
     shipped: Annotated[bool, typer.Option("--shipped", help="Add the feeds that come with this city.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Change a feed that stands.")] = False,
 ) -> None:
-    """Add a feed, or change one that stands. Nothing is harvested yet."""
+    """Add a feed, or change one that stands. A worker that runs harvests it by itself."""
     with console.failing_plainly(), console.opened() as tools:
         if shipped:
             _add_shipped(tools, replace)
@@ -85,11 +87,20 @@ def add(
 
 
 def _add(tools: Tools, feed: Feed, replace: bool) -> None:
-    tools.city.find_council(feed.council)
+    council = tools.city.find_council(feed.council)
     find_adapter(feed.platform)
+    check_written(feed.url)
+    others = [one.id for one in store.list_feeds(tools.engine, layer=feed.layer, council=feed.council)]
     (store.save_feed if replace else store.add_feed)(tools.engine, feed)
     did = "Saved" if replace else "Added"
     console.out.print(f"{did} {feed.id}. Harvest it with: citywide harvest {feed.id}", markup=False, soft_wrap=True)
+    likely = service_of(feed.url)
+    if feed.platform == "file" and likely and likely.platform != "file":
+        told = f"It looks like an address of {likely.platform}; read as a file it may not be whole. See what it offers"
+        console.out.print(f"{told} with: citywide feeds discover {feed.url}", markup=False, soft_wrap=True)
+    if twins := [other for other in others if other != feed.id]:
+        told = f"{council.name} has {', '.join(twins)} in this layer as well; what both hold will stand twice."
+        console.out.print(told, markup=False, soft_wrap=True)
 
 
 def _add_shipped(tools: Tools, replace: bool) -> None:

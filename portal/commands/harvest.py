@@ -16,7 +16,7 @@ from datasets.vocabulary import Outcome
 from harvesters.run import Tools
 from harvesters.run import harvest as run_feed
 from portal import console
-from portal.commands.harvest_all import harvest_all
+from portal.commands.harvest_all import harvest_all, left_out
 from portal.worker import JOBS
 
 STYLES = {Outcome.PUBLISHED: "green", Outcome.UNCHANGED: "green", Outcome.HELD: "yellow", Outcome.FAILED: "red"}
@@ -50,12 +50,16 @@ def harvest(
             ended = harvest_all(chosen, tools, jobs=jobs, accept=accept)
         else:
             ended = harvest_in_turn(chosen, tools, path=path, accept=accept)
+        missed = left_out(chosen, ended)
         if as_json:
-            typer.echo(json.dumps([_document(run) for run in ended], indent=2))
+            told = [_document(run) for run in ended] + [_left_out_document(*one) for one in missed.items()]
+            typer.echo(json.dumps(told, indent=2))
         else:
             console.out.print(outcome_table(ended))
+            for feed_id, because in missed.items():
+                console.err.print(f"{feed_id}: {because}", style="red", markup=False)
     outcomes = {run.outcome for run in ended}
-    if Outcome.FAILED in outcomes:
+    if missed or Outcome.FAILED in outcomes:
         raise typer.Exit(console.FAILED)
     raise typer.Exit(console.HELD if Outcome.HELD in outcomes else console.OK)
 
@@ -112,3 +116,7 @@ def _document(run: RunLine) -> dict[str, Any]:
         "ended": run.ended,
         "revision": run.revision,
     }
+
+
+def _left_out_document(feed_id: str, because: str) -> dict[str, Any]:
+    return {"feed": feed_id, "run": None, "outcome": None, "code": None, "message": because}

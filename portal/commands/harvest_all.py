@@ -19,7 +19,8 @@ _LOOK_SECONDS = 0.5
 
 
 def harvest_all(feeds: Sequence[Feed], tools: Tools, *, jobs: int = JOBS, accept: str | None = None) -> list[RunLine]:
-    """How each feed's run ended, in the order of the feeds. Other workers take their part where there are any."""
+    """How each feed's run ended, in the order of the feeds; `left_out` tells of those without. Other workers take their
+    part where there are any."""
     before = runs.newest_run(tools.engine)
     wanted = {feed.id for feed in feeds}
     enqueue(tools.engine, feeds, accept)
@@ -34,12 +35,18 @@ def harvest_all(feeds: Sequence[Feed], tools: Tools, *, jobs: int = JOBS, accept
                 working.join(_LOOK_SECONDS)
             ended = [run for run in runs.runs_after(tools.engine, before) if run.feed in wanted]
             display.show(ended)
-    except KeyboardInterrupt:
+    finally:
         worker.stop()
         working.join()
-        raise
     last = {run.feed: run for run in ended if run.outcome is not None}
     return [last[feed.id] for feed in feeds if feed.id in last]
+
+
+def left_out(feeds: Sequence[Feed], ended: Sequence[RunLine]) -> dict[str, str]:
+    """Why each feed without a run was not harvested."""
+    harvested = {run.feed for run in ended}
+    because = "It was not harvested: another program was at work on it all the time, or it was removed."
+    return {feed.id: because for feed in feeds if feed.id not in harvested}
 
 
 def _work_until_done(worker: Worker, tools: Tools, wanted: set[str]) -> None:

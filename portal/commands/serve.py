@@ -19,7 +19,7 @@ from harvesters.demo.setting import demo_city
 from harvesters.run import Tools
 from portal import console
 from portal.app import create_app
-from portal.commands.harvest_all import harvest_all
+from portal.commands.harvest_all import harvest_all, left_out
 from portal.worker import Worker
 
 DEMO = "demo"
@@ -73,6 +73,8 @@ def _harvest_demo(tools: Tools, running: ExitStack, features: int) -> None:
     counts = {outcome: sum(run.outcome is outcome for run in ended) for outcome in Outcome}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     console.err.print(f"{tools.city.title}: {len(ended)} feeds harvested: {told}.")
+    for feed_id, because in left_out(feeds, ended).items():
+        console.err.print(f"{feed_id}: {because}", style="red", markup=False)
 
 
 @contextmanager

@@ -57,9 +57,14 @@ def _print(tools: Tools, connection: Connection, found: list[dict[str, Any]]) ->
         table.add_row(entry["layer"], f"{entry['features']:,}", *counts)
     console.out.print(table)
     for entry in found:
-        others = [f"{name} is {state}" for name, state in entry["councils"].items() if state != CouncilState.IN.value]
+        others = [
+            f"{state.value}: {', '.join(names)}"
+            for state in CouncilState
+            if state is not CouncilState.IN
+            and (names := [name for name, found in entry["councils"].items() if found == state.value])
+        ]
         if others:
-            console.out.print(f"{entry['layer']}: {', '.join(others)}.", markup=False, soft_wrap=True)
+            console.out.print(f"{entry['layer']} – {'; '.join(others)}.", markup=False, soft_wrap=True)
     runs = latest_runs(connection, 5)
     if runs:
         console.out.print("\n[bold]Last runs")

@@ -327,3 +327,10 @@ def test_the_recorded_inventory_of_a_council_lists_its_tables(site: Loopback, se
     assert sum(d.own.get("platform") == "file" for d in found.datasets) == 69
     assert {d.formats for d in found.datasets} == {("CSV",), ()}
     assert {d.licence for d in found.datasets} == {"http://www.nationalarchives.gov.uk/doc/open-government-licence/"}
+
+
+def test_a_page_of_rdf_that_would_take_all_memory_is_refused_with_what_to_do(site: Loopback, session: Session) -> None:
+    site.answers["/catalog.ttl"] = Answer(TURTLE.encode() + b"#" * (8 << 20))
+    with pytest.raises(RunFailed, match="larger than 8,388,608 bytes; give the address of") as failed:
+        dcat.probe(site["/catalog.ttl"], {}, session)
+    assert failed.value.code == "E-TOOLARGE"

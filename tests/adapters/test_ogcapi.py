@@ -10,7 +10,7 @@ from datasets.errors import RunFailed
 from harvesters.adapters import ogcapi
 from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
-from tests.peers.answering import json_reply
+from tests.peers.answering import Reply, json_reply
 from tests.peers.ogcapi import GRID, OgcApiServer, serving_ogcapi
 from tests.peers.wfs import WfsServer, serving_wfs
 
@@ -120,3 +120,37 @@ def test_a_server_in_trouble_is_asked_for_less(session: Session) -> None:
 def test_an_error_in_a_200_is_told_in_the_servers_words(problem: Mapping[str, str], session: Session) -> None:
     with pytest.raises(RunFailed, match=r"answered with an error: .*No more"):
         read(OgcApiServer(1203, faults=[json_reply(problem)] * 9), session)
+
+
+class Disordered(OgcApiServer):
+    """Sends a row of the first page again on the last one, instead of another."""
+
+    def _items(self, query: Mapping[str, str]) -> Reply:
+        if int(query.get("before", 0)) + int(query["limit"]) < self.count:
+            return super()._items(query)
+        body = super()._items(query).body
+        return Reply(body.replace(b"0001202", b"0000003").replace(b"-0.1202", b"-0.1003"))
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_row_that_comes_twice_is_seen_with_and_without_ids(ids: bool, session: Session) -> None:
+    done = read(Disordered(1203, cap=500, matched=1203, ids=ids), session)
+    assert (done.tally.rows, done.short) == (1203, "1 rows came twice, so others may not have come at all.")
+
+
+def test_few_features_without_ids_are_asked_for_at_once(session: Session) -> None:
+    server = OgcApiServer(1203, matched=1203, ids=False)
+    done = read(server, session)
+    assert (done.tally.pages, done.tally.rows, done.short) == (1, 1203, None)
+
+
+@pytest.mark.parametrize("trouble", [json_reply({"description": "limit"}, 400), json_reply({}, 500)])
+def test_features_without_ids_are_asked_for_in_pages_where_one_answer_is_too_much(
+    trouble: Reply, session: Session
+) -> None:
+    class Small(OgcApiServer):
+        def _items(self, query: Mapping[str, str]) -> Reply:
+            return trouble if int(query["limit"]) > 500 else super()._items(query)
+
+    done = read(Small(1203, matched=1203, ids=False), session)
+    assert (done.tally.rows, done.tally.duplicates, done.short) == (1203, 0, None) and done.tally.pages >= 3

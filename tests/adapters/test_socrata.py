@@ -202,8 +202,8 @@ def test_the_columns_tell_the_geometry(kind: str, geometry: str, session: Sessio
 @pytest.mark.parametrize(
     ("view", "code", "words"),
     [
-        (toilets(private=True), "E-AUTH", "does not show the dataset abcd-1234 to the public: You must be logged in"),
-        (toilets(id="zzzz-9999"), "E-PLATFORM", "has no dataset abcd-1234. It may have been published anew"),
+        (toilets(private=True), "E-AUTH", "does not show the dataset 'abcd-1234' to the public: You must be logged in"),
+        (toilets(id="zzzz-9999"), "E-PLATFORM", "has no dataset 'abcd-1234'. It may have been published anew"),
         (toilets(columns={}, view_type="href"), "E-PLATFORM", "'Public toilets' has no rows on the portal"),
     ],
 )

@@ -2,7 +2,7 @@
 tables without a key are asked for in another way, an exception report is never data, and ids made up for the moment are
 none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 
 from datasets.errors import RunFailed
 from harvesters.adapters import wfs
-from harvesters.platforms.feature_pages import read_gml_page, read_xml
+from harvesters.platforms.feature_pages import read_gml_page, read_json_page, read_xml
 from harvesters.web.ask import Refused, ServerTrouble
 from harvesters.web.session import Session
 from tests.adapters.reading import Read, describe, read_all
@@ -167,7 +167,28 @@ def test_two_answers_with_other_stamps_and_ids_have_the_same_mark() -> None:
 def test_ids_that_features_share_are_left_out_of_the_account() -> None:
     body = WfsServer(10)._features({"count": "10"}).body.replace(b'gml:id="trees.0003"', b'gml:id="trees.0004"')
     page = read_gml_page(body, "example.org")
-    assert (page.rows, page.keys, page.repeats) == (10, (), True)
+    assert (page.rows, page.keys, len(set(page.contents()))) == (10, (), 10)
+
+
+@pytest.mark.parametrize("geojson", [True, False])
+def test_features_are_known_again_by_what_they_hold_under_other_ids(geojson: bool) -> None:
+    bodies = [WfsServer(10)._features({"count": "10", "outputformat": "json" if geojson else ""}).body]
+    bodies += [bodies[0].replace(b'"trees.', b'"trees.fid-4a_')]
+    first, second = (read_json_page(body, "h") if geojson else read_gml_page(body, "h") for body in bodies)
+    assert bodies[0] != bodies[1] and first.contents() == second.contents() and len(set(first.contents())) == 10
+
+
+def test_rows_without_ids_that_come_in_no_order_are_no_whole(session: Session) -> None:
+    server = WfsServer(1203, keyed=False, geojson=False)
+    usual = server._features
+
+    def overlapping(words: Mapping[str, str]) -> Reply:
+        start = int(words.get("startindex", 0))
+        return usual({**words, "startindex": str(start - 7)} if start else words)
+
+    server._features = overlapping  # type: ignore[method-assign]
+    done = read(server, session)
+    assert done.short is not None and "came twice, so others may not have come" in done.short
 
 
 def test_a_fault_that_may_pass_is_asked_again(session: Session) -> None:

@@ -251,9 +251,7 @@ def kill(pid: int, killed: list[int]) -> None:
 # 21: a server that drips
 
 
-def test_21_a_file_that_drips_is_given_up_in_time(
-    tools: Tools, site: Loopback, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_21_a_file_that_drips_is_given_up_in_time(tools: Tools, site: Loopback) -> None:
     site.answers["/toilets.csv"] = Answer(csv_bytes(toilets(3)))
     quick = replace(tools, settings=replace(tools.settings, fetch_seconds=1))
     feed = file(quick, site)

@@ -12,6 +12,7 @@ from harvesters.adapters.contract import Dataset, Found
 from harvesters.platforms.arcgis.address import read_address
 from harvesters.platforms.arcgis.item import ARCGIS_ONLINE, Item, portal_item, read_item
 from harvesters.platforms.arcgis.layer import Brief, plain_text, question, service_layers
+from harvesters.platforms.problem import UNREACHABLE
 from harvesters.web.session import Session
 
 PLATFORM = "arcgis"
@@ -24,8 +25,6 @@ FEEDS = ("api/feed/dcat-us/1.1.json", "api/feed/dcat-ap/2.0.1.json")
 SERVICES = ("Feature Service", "Map Service")
 OURS = ("System", "Utilities")
 """Folders with a server's own tools."""
-
-_UNREACHABLE = ("E-DNS", "E-TLS", "E-ADDRESS")
 
 
 def folder_found(url: str, session: Session) -> Found:
@@ -72,9 +71,9 @@ def site_found(site: str, session: Session, *, sure: bool) -> Found | None:
         about = question(session, f"{site}/api/search/v1/collections", tries=1)
         known = isinstance(about.get("collections"), list)
     except RunFailed as failure:
-        if not sure and failure.code not in _UNREACHABLE:
+        if not sure and failure.code not in UNREACHABLE:
             return None
-        if failure.code in _UNREACHABLE or failure.code == "E-AUTH":
+        if failure.code in UNREACHABLE or failure.code == "E-AUTH":
             raise
         known = False
     if not known and not sure:
@@ -137,7 +136,7 @@ def _record(feature: Mapping[str, Any]) -> Item:
     portal = re.search(r"(https?://\S+?)/(?:home/item\.html|sharing/rest/content/items/)", links)
     item, _, layer = str(feature.get("id") or told.get("id")).partition("_")
     read = read_item(told, item, portal[1] if portal else ARCGIS_ONLINE)
-    return replace(read, layer=int(layer) if layer.isdigit() else None)
+    return replace(read, layer=int(layer) if layer.isdecimal() else None)
 
 
 def _old_record(record: Mapping[str, Any]) -> Item:
@@ -149,7 +148,7 @@ def _old_record(record: Mapping[str, Any]) -> Item:
     return replace(
         read,
         type=str(told.get("content") or told.get("type") or ""),
-        layer=int(layer) if layer.isdigit() else None,
+        layer=int(layer) if layer.isdecimal() else None,
         count=count if isinstance(count, int) else None,
     )
 
@@ -183,7 +182,7 @@ def _entry(entry: Mapping[str, Any]) -> Item | Dataset | None:
         title=str(_member(entry, "title") or ""),
         type=SERVICES[0],
         url=service,
-        layer=int(named["sublayer"]) if named.get("sublayer", "").isdigit() else None,
+        layer=int(named["sublayer"]) if named.get("sublayer", "").isdecimal() else None,
         description=plain_text(_member(entry, "description")),
         licence=plain_text(_member(entry, "license")),
         publisher=str(publisher or ""),

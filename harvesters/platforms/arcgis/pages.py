@@ -4,7 +4,6 @@ By offset where the layer can, else by ranges of its object ids. An answer with 
 be short or empty though more follow, and a server may give fewer rows than asked for: none of these is the end.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +11,9 @@ from urllib.parse import urlencode, urlsplit
 
 from datasets.errors import RunFailed
 from harvesters.adapters.contract import Cursor, Page
+from harvesters.platforms.contents import content_keys, json_content
 from harvesters.web.ask import Refused, Request, ServerTrouble
+from harvesters.web.json_text import read_json
 
 LONGEST_URL = 2_000
 """A longer question is sent as a form: servers and the proxies before them cut longer addresses off."""
@@ -76,7 +77,7 @@ class LayerPages:
         features = plain.get("features")
         if not isinstance(features, list):
             raise RunFailed("E-PLATFORM", f"{urlsplit(self.url).netloc} answered a query without features.")
-        page = Page(len(features), self._keys(features), None)
+        page = Page(len(features), self._keys(features), None, hashed=not self.oid)
         more = exceeded(plain)
         if "cuts" in cursor:
             return self._read_range(cursor, size, page, more)
@@ -105,9 +106,9 @@ class LayerPages:
         return Request(url) if len(url) <= LONGEST_URL else Request(f"{self.url}/query", form=form)
 
     def _keys(self, features: Sequence[Any]) -> Sequence[str]:
-        """The object id of each row, the text None where one has none."""
+        """The object id of each row, the text None where one has none; hashes where the layer has no ids."""
         if not self.oid:
-            return ()
+            return content_keys(map(json_content, features))
         oid = self.oid
         try:
             return [str(feature["attributes"][oid]) for feature in features]
@@ -161,7 +162,7 @@ def answered(url: str, body: bytes) -> dict[str, Any]:
     question cannot be answered, RunFailed when it is no answer at all or not for us."""
     host = urlsplit(url).netloc
     try:
-        plain = json.loads(body)
+        plain = read_json(body, host)
     except ValueError:
         raise RunFailed("E-NOTDATA", f"{host} answered with something that is not JSON.") from None
     if not isinstance(plain, dict):
