@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, or_, select, true, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
@@ -221,46 +221,48 @@ def keep_resource(engine: Engine, sha256: str, size: int, name: str, media_type:
 
 def last_good_run(engine: Engine, feed_id: str) -> EarlierRun | None:
     """The feed's last run that was published or found nothing changed and read it in full; None before the first."""
-    run, fetch = tables.run, tables.fetch
+    run = tables.run
     good = (run.c.feed == feed_id, run.c.outcome.in_(GOOD))
     full = (*good, or_(run.c.reach.is_(None), run.c.reach == Reach.FULL.value))
-    unread = [Decider.WATERMARK.value, Decider.CONDITIONAL.value]
-    really = (*full, or_(run.c.decided_by.is_(None), run.c.decided_by.not_in(unread)))
-    newest_first = run.c.id.desc()
+    stamped = [Decider.WATERMARK.value, Decider.CONDITIONAL.value]
+    really = (*full, or_(run.c.decided_by.is_(None), run.c.decided_by.not_in(stamped)))
+
+    def newest(*where: ColumnElement[bool]) -> RowMapping | None:
+        query = select(run).where(*where).order_by(run.c.id.desc()).limit(1)
+        return connection.execute(query).mappings().one_or_none()
+
     with engine.connect() as connection:
-        row = connection.execute(select(run).where(*full).order_by(newest_first).limit(1)).mappings().one_or_none()
-        if row is None:
+        row, latest = newest(*full), newest(*good)
+        if row is None or latest is None:
             return None
-        latest = select(run.c.watermark, run.c.declared).where(*good).order_by(newest_first).limit(1)
-        stamps = connection.execute(latest).one()
-        read = select(run.c.id, run.c.started_at).where(*really).order_by(newest_first).limit(1)
-        in_full = connection.execute(read).one_or_none()
-        since = (*good, run.c.reach == Reach.CHANGES.value, run.c.id > (in_full.id if in_full else 0))
+        in_full, whole = newest(*really) or row, newest(*really, run.c.complete)
         gained = func.sum(run.c.inserted + run.c.restored - run.c.ended)
-        followed = connection.execute(select(func.count().label("runs"), gained.label("gained")).where(*since)).one()
-        whole = select(run.c.features).where(*really, run.c.complete).order_by(newest_first).limit(1)
-        whole_features = connection.scalar(whole)
-        sent = connection.execute(
-            select(fetch.c.etag, fetch.c.last_modified)
-            .join(run, run.c.id == fetch.c.run)
-            .where(run.c.feed == feed_id, fetch.c.resource_sha256 == row["resource_sha256"])
-            .order_by(fetch.c.id.desc())
-            .limit(1)
-        ).one_or_none()
+        changes = select(func.count(), gained).where(*good, run.c.reach == Reach.CHANGES.value)
+        followed, more = connection.execute(changes.where(run.c.id > in_full["id"])).one()
+        etag, last_modified = _validators(connection, feed_id, row["resource_sha256"])
     return EarlierRun(
         id=row["id"],
         resource_sha256=row["resource_sha256"],
         rules_hash=row["rules_hash"],
         content_hash=row["content_hash"],
         reading={name: row[name] for name in READING},
-        whole_features=None if whole_features is None else whole_features + (followed.gained or 0),
-        followed=followed.runs > 0,
-        watermark=stamps.watermark,
-        declared=stamps.declared,
-        in_full_at=in_full.started_at if in_full else row["started_at"],
-        etag=sent.etag if sent else None,
-        last_modified=sent.last_modified if sent else None,
+        whole_features=None if whole is None else whole["features"] + (more or 0),
+        followed=followed > 0,
+        watermark=latest["watermark"],
+        declared=latest["declared"],
+        in_full_at=in_full["started_at"],
+        etag=etag,
+        last_modified=last_modified,
     )
+
+
+def _validators(connection: Connection, feed_id: str, sha256: str) -> tuple[str | None, str | None]:
+    """The entity tag and the date that the server sent with a resource of the feed."""
+    run, fetch = tables.run, tables.fetch
+    sent = select(fetch.c.etag, fetch.c.last_modified).join(run, run.c.id == fetch.c.run)
+    sent = sent.where(run.c.feed == feed_id, fetch.c.resource_sha256 == sha256)
+    row = connection.execute(sent.order_by(fetch.c.id.desc()).limit(1)).one_or_none()
+    return (row.etag, row.last_modified) if row else (None, None)
 
 
 def was_held_before(engine: Engine, feed_id: str, gate: str, content_hash: str, ago: timedelta) -> bool:

@@ -19,9 +19,11 @@ def read_json(text: bytes | str, server: str) -> Any:
     layer = _containers([value])
     for _ in range(MOST_NESTED):
         if not layer:
-            return value
+            break
         layer = _containers(inner for one in layer for inner in (one.values() if isinstance(one, dict) else one))
-    raise _too_deep(server)
+    if layer:
+        raise _too_deep(server)
+    return value
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:

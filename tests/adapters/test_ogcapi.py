@@ -129,7 +129,7 @@ class Disordered(OgcApiServer):
         if int(query.get("before", 0)) + int(query["limit"]) < self.count:
             return super()._items(query)
         body = super()._items(query).body
-        return Reply(body.replace(b"0001202", b"0000003").replace(b"-0.1202", b"-0.1003"))
+        return Reply(body.replace(b'"1202"', b'"0003"').replace(b"-0.1202", b"-0.1003"))
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -139,9 +139,8 @@ def test_a_row_that_comes_twice_is_seen_with_and_without_ids(ids: bool, session:
 
 
 def test_few_features_without_ids_are_asked_for_at_once(session: Session) -> None:
-    server = OgcApiServer(1203, matched=1203, ids=False)
-    done = read(server, session)
-    assert (done.tally.pages, done.tally.rows, done.short) == (1, 1203, None)
+    done = read(OgcApiServer(6003, matched=6003, ids=False), session, size=0)
+    assert (done.tally.pages, done.tally.rows, done.short) == (1, 6003, None)
 
 
 @pytest.mark.parametrize("trouble", [json_reply({"description": "limit"}, 400), json_reply({}, 500)])
@@ -150,7 +149,7 @@ def test_features_without_ids_are_asked_for_in_pages_where_one_answer_is_too_muc
 ) -> None:
     class Small(OgcApiServer):
         def _items(self, query: Mapping[str, str]) -> Reply:
-            return trouble if int(query["limit"]) > 500 else super()._items(query)
+            return trouble if int(query["limit"]) > 5_000 else super()._items(query)
 
-    done = read(Small(1203, matched=1203, ids=False), session)
-    assert (done.tally.rows, done.tally.duplicates, done.short) == (1203, 0, None) and done.tally.pages >= 3
+    done = read(Small(6003, matched=6003, ids=False), session, size=0)
+    assert (done.tally.rows, done.tally.duplicates, done.short) == (6003, 0, None) and done.tally.pages >= 2

@@ -262,3 +262,20 @@ def test_a_dataset_is_plain_json_so_that_a_read_can_be_taken_up(session: Session
     with server as peer:
         first, second = (describe(wfs, f"{peer.url}/wfs", TREES, session) for _ in range(2))
     assert asdict(first) == asdict(second) and isinstance(first.own["sorts"], list)
+
+
+def test_few_features_without_ids_are_asked_for_at_once(session: Session) -> None:
+    done = read(WfsServer(6003, keyed=False), session, size=0)
+    assert (done.tally.rows, done.tally.pages, done.tally.duplicates, done.short) == (6003, 1, 0, None)
+
+
+@pytest.mark.parametrize("trouble", [exception("Too many features", 400), Reply(status=500)])
+def test_features_without_ids_are_asked_for_in_pages_where_one_answer_is_too_much(
+    trouble: Reply, session: Session
+) -> None:
+    class Small(WfsServer):
+        def _features(self, words: Mapping[str, str]) -> Reply:
+            return trouble if int(words.get("count", 0)) > 5_000 else super()._features(words)
+
+    done = read(Small(6003, keyed=False), session, size=0)
+    assert (done.tally.rows, done.tally.duplicates, done.short) == (6003, 0, None) and done.tally.pages >= 2
