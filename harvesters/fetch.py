@@ -145,7 +145,8 @@ def _download(way: Download, dataset: Dataset, known: Known, fetcher: Fetcher) -
     if found.moved_to:
         issues.append(feed_issue("W-REDIRECT-PERM", f"The address has moved for good to {found.moved_to}."))
     fetched = Fetched(found.archived, name, found.media_type or way.media_type, dataset, issues=issues)
-    return _whole(fetched, fetcher.archive, lambda ending: downloader.sibling(way.url, ending))
+    fetched = _whole(fetched, fetcher.archive, lambda ending: downloader.sibling(way.url, ending))
+    return replace(fetched, short=downloader.short)
 
 
 def _conditions(known: Known) -> dict[str, str]:

@@ -24,9 +24,10 @@ def told_diff(diff: Diff) -> str:
 
 def told_short(record: Record) -> str:
     """Why a read is not complete, likewise."""
-    if record.values["complete"] or record.values.get("reach") == Reach.CHANGES.value:
+    because = record.values["incomplete_because"]
+    if record.values["complete"] or (record.values.get("reach") == Reach.CHANGES.value and not because):
         return ""
-    because = record.values["incomplete_because"] or "The server itself says that there is more."
+    because = because or "The server itself says that there is more."
     return f" The read is not complete, so nothing is ended: {because}"
 
 

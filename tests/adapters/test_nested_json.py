@@ -50,7 +50,7 @@ def test_what_anybody_needs_is_read() -> None:
 @pytest.fixture
 def site(deep: bytes) -> Iterator[Loopback]:
     class Same(dict[str, Answer]):
-        def get(self, path: str, default: object = None) -> Answer:  # type: ignore[override]
+        def get(self, path: str, default: object = None) -> Answer:
             return Answer(deep, headers={"Content-Type": "application/json"})
 
     with served() as site:
