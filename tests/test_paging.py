@@ -361,3 +361,12 @@ def test_files_of_a_read_that_cannot_go_on_are_not_left_open(desk: Desk) -> None
 
 def _killed() -> None:
     raise KeyboardInterrupt
+
+
+def test_a_file_that_another_program_still_writes_to_is_left_to_it(tmp_path: Path) -> None:
+    with PagesFile(tmp_path / "a.pages.tar") as first:
+        first.append("000001.json", b"{}", ["1"])
+        with pytest.raises(FileNotFoundError):
+            PagesFile(tmp_path / "a.pages.tar", first.length, 1, 1)
+        first.append("000002.json", b"{}", ["2"])
+        assert first.path.stat().st_size == first.length

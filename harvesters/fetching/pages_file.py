@@ -4,6 +4,7 @@ Beside it lie the keys of its rows as 64-bit hashes, eight bytes each, and a mar
 row or a page that comes twice is found however many there are, and by a program that goes on with the file as well.
 """
 
+import fcntl
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ Mark = tuple[int, int]
 
 class PagesFile:
     """Pages on disk. Opened at `length` bytes, `rows` keys and `pages` marks, whatever a program that was killed had
-    written beyond; FileNotFoundError when less than that is there."""
+    written beyond; FileNotFoundError when less than that is there, or when another program still writes to it."""
 
     def __init__(self, path: Path, length: int = 0, rows: int = 0, pages: int = 0) -> None:
         self.path = path
@@ -37,8 +38,17 @@ class PagesFile:
         for one, size in wanted.items():
             if size and (not one.exists() or one.stat().st_size < size):
                 raise FileNotFoundError(one)
-        self._pages, self._keys, self._marks = (_opened_at(one, size) for one, size in wanted.items())
+        self._pages, self._keys, self._marks = (_opened(one) for one in wanted)
         self.length = length
+        try:
+            # Held until the file is closed or the program is gone, even one that only sleeps and would write on.
+            fcntl.flock(self._pages, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.__exit__()
+            raise FileNotFoundError(path) from None
+        for file, size in zip((self._pages, self._keys, self._marks), wanted.values(), strict=True):
+            file.truncate(size)
+            file.seek(size)
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +103,6 @@ def hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
     return pl.Series(keys, dtype=pl.String).hash(seed=0).to_numpy()
 
 
-def _opened_at(path: Path, length: int) -> BinaryIO:
-    file = path.open("r+b" if length else "wb")
-    file.truncate(length)
-    file.seek(length)
-    return file
+def _opened(path: Path) -> BinaryIO:
+    path.touch()
+    return path.open("r+b")

@@ -133,7 +133,12 @@ def _begin(
     # A check may go on beside a harvest of the same feed.
     stem = uuid4().hex if isinstance(kept, Unkept) else name
     reading = Reading(described, since, f"{stem}.pages.tar", pages.size, pages.first)
-    file = PagesFile(archive.unfinished(reading.file))
+    try:
+        file = PagesFile(archive.unfinished(reading.file))
+    except FileNotFoundError:
+        # A program that lost its lease in its sleep still has the file.
+        reading = replace(reading, file=f"{stem}-{uuid4().hex}.pages.tar")
+        file = PagesFile(archive.unfinished(reading.file))
     return _Reader(pages, session, kept, file, reading, most_bytes)
 
 
