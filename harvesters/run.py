@@ -54,7 +54,6 @@ class Harmonised:
 
     batch: Batch
     candidate: Candidate
-    complete: bool
 
 
 def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, accept: str | None = None) -> RunReport:
@@ -125,6 +124,8 @@ def _harvest(
         outcome, message, diff = _pass(context, run_id, path, accept, heartbeat, known)
         if not rows_are_gone(context, diff):
             return outcome, message, diff
+        # Should reading everything break now, the run's record still says what this pass published.
+        context.record.values |= _counted(diff)
     except RunHeld:
         # The gates judge a feed; of a few changes alone they cannot say whether it is right.
         if context.record.values.get("reach") != Reach.CHANGES.value:
@@ -326,14 +327,14 @@ def _harmonise(opened: Opened, context: Context) -> Harmonised:
         far_outside=_far_outside(batch, placement),
         doubts=_doubts(layer, opened, placement),
     )
-    return Harmonised(batch, candidate, record.values["complete"])
+    return Harmonised(batch, candidate)
 
 
 def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str) -> Diff:
     batch, feed = harmonised.batch, context.feed
     assert batch.geometry is not None
     context.tell("publish", 0, batch.frame.height)
-    new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id, harmonised.complete)
+    new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id, harmonised.candidate.complete)
     # Nothing may stop the run between what is published here and its record.
     return publish(context.tools.engine, context.layer, new, datetime.now(UTC))
 

@@ -119,7 +119,3 @@ def teller(bars: Progress, name: str) -> Tell:
             bars.update(task, stage=stage, completed=done, total=total or None)
 
     return tell
-
-
-def quiet(stage: str, done: int, total: int | None) -> None:
-    """A teller that says nothing."""

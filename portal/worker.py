@@ -12,13 +12,13 @@ from threading import Event, Thread
 from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job, Status
-from sqlalchemy import select
 
 from datasets.errors import CitywideError, RunFailed
 from datasets.feed import Feed
 from datasets.store import feeds as store
-from datasets.store import runs, tables
+from datasets.store import runs
 from datasets.store.queue import TASK, enqueue, hand_over, one_at_a_time, queue_app, waiting
+from datasets.store.readings import files_noted
 from datasets.store.runs import FeedBusy
 from datasets.store.schedule import MOST_TRIES, STOPPED, being_harvested, due_feeds, losses_in_a_row, plan_next
 from harvesters.run import Tools, harvest
@@ -162,9 +162,7 @@ def tend(tools: Tools, *, queue_due: bool = True) -> int:
 
 def sweep(tools: Tools) -> None:
     """Tidies this machine's archive of what killed programs have left and nobody goes on with."""
-    with tools.engine.connect() as connection:
-        kept = set(connection.execute(select(tables.reading.c.file)).scalars())
-    tools.archive.sweep(kept)
+    tools.archive.sweep(files_noted(tools.engine))
 
 
 def _free_lost(tools: Tools) -> None:

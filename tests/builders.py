@@ -6,17 +6,20 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import polars as pl
+import requests
 from sqlalchemy import Engine, text
 
+from datasets.errors import RunFailed
 from datasets.feed import Feed
 from harvesters.batch import ROW_NO, Opened
 from harvesters.run import RunReport, Tools, harvest
+from harvesters.web.session import Session
+from tests.serving import serving
 
 ASHMERE, BRACKHOLME = "X09000001", "X09000002"
 EAST, NORTH = 645_700, 407_800
@@ -135,24 +138,20 @@ class Loopback:
 def served(answers: Mapping[str, Answer] | None = None) -> Iterator[Loopback]:
     """The server, while the context lasts. What it has no answer for is 404."""
     site = Loopback(answers or {})
-    server = _Server(("127.0.0.1", 0), _handler(site))
-    site.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(_handler(site)) as port:
+        site.url = f"http://127.0.0.1:{port}"
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up early is what several tests are about."""
+def fails(session: Session, url: str, **given: object) -> RunFailed:
+    """What the person reads who registered the address."""
+    try:
+        session.get(url, **given)  # type: ignore[arg-type]
+    except RunFailed as error:
+        return error
+    except requests.RequestException as error:
+        return session.failure(url, error)
+    raise AssertionError("it was answered")
 
 
 def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:

@@ -6,11 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
+
+from tests.serving import serving
 
 DAYS = 3
 LEAF = "basicConstraints=CA:FALSE\nsubjectAltName={names}\n"
@@ -63,24 +64,8 @@ def served_securely(issued: Issued) -> Iterator[str]:
     """The address of a web server with this certificate, which says `secure` to whoever believes it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.certificate, issued.key)
-    server = _Server(("127.0.0.1", 0), _Secure)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"https://localhost:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up during the handshake is what most tests are about."""
+    with serving(_Secure, secured=context) as port:
+        yield f"https://localhost:{port}"
 
 
 class _Secure(BaseHTTPRequestHandler):

@@ -25,10 +25,14 @@ from datasets.store.feeds import save_feed
 from datasets.store.migrate import migrate
 from datasets.store.places import load_places
 from harvesters.demo.city import FEWEST_FEATURES, make_city
+from harvesters.demo.councils import write_councils
 from harvesters.demo.references import write_boundaries, write_postcodes
+from harvesters.demo.server import CouncilServer
 from harvesters.run import Tools
 from harvesters.web.session import Session
-from tests.builders import Desk
+from tests.builders import Desk, feed_of
+from tests.changing_layer import Layer, RenamingServer
+from tests.peers.arcgis import served
 
 NUMBERS = itertools.count(1)
 
@@ -109,6 +113,15 @@ def engine(database_url: str, demo_template: str) -> Iterator[Engine]:
     _on_server(database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def councils(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the demo city's council web server, with every council's files and Ferncliffe's portal."""
+    folder = tmp_path_factory.mktemp("councils")
+    write_councils(make_city(features=FEWEST_FEATURES), folder)
+    with CouncilServer(folder) as server:
+        yield server.url
+
+
 @pytest.fixture
 def session() -> Session:
     """A session that may ask servers of this machine, and does not really pause."""
@@ -120,6 +133,16 @@ def tools(engine: Engine, settings: Settings, session: Session, tmp_path: Path) 
     """What a harvest in the demo city needs, with an archive of its own."""
     own = replace(settings, home=tmp_path / "home", max_resource_bytes=1 << 26, max_unpacked_bytes=1 << 27)
     return Tools(engine, own, read_city(own), session)
+
+
+@pytest.fixture
+def layer(tools: Tools) -> Iterator[Layer]:
+    """A feed of an ArcGIS layer of forty toilets, which may change."""
+    server = RenamingServer(rows=40, max_record_count=15, tracking=True)
+    with served(server):
+        feed = feed_of(platform="arcgis", url=server.url)
+        save_feed(tools.engine, feed)
+        yield Layer(tools, feed, server)
 
 
 @pytest.fixture

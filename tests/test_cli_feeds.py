@@ -16,9 +16,6 @@ from datasets.feed import shipped_feeds
 from datasets.settings import read_settings
 from datasets.store.engine import connect
 from datasets.store.migrate import migrate
-from harvesters.demo.city import make_city
-from harvesters.demo.councils import write_councils
-from harvesters.demo.server import CouncilServer
 from portal.commands.feeds import app
 
 LAYERS = ("conservation-areas", "libraries", "polling-stations", "public-toilets")
@@ -32,14 +29,6 @@ WRONG = [
     ("add http://example.org/x --council Ashmere --layer libraries --platform gopher", 1, "no platform 'gopher'"),
     ("add http://example.org/x --council Ashmere --layer libraries --param type", 2, "NAME=VALUE"),
 ]
-
-
-@pytest.fixture(scope="module")
-def councils(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("councils")
-    write_councils(make_city(features=200), folder)
-    with CouncilServer(folder) as server:
-        yield server.url
 
 
 @pytest.fixture

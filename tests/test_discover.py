@@ -14,9 +14,6 @@ from datasets.issues import issue_codes
 from datasets.layer import find_layer
 from datasets.settings import read_settings
 from harvesters.adapters.contract import Adapter, Dataset, Found
-from harvesters.demo.city import make_city
-from harvesters.demo.councils import write_councils
-from harvesters.demo.server import CouncilServer
 from harvesters.discovery.discover import Discovery, discover, discovery_document, organisation_feeds
 from harvesters.discovery.fit import best_fit, fit, owner_of
 from harvesters.web.ask import Request, ask
@@ -53,14 +50,6 @@ OWNERS = [
 @pytest.fixture(scope="module")
 def city() -> City:
     return read_city(read_settings({}))
-
-
-@pytest.fixture(scope="module")
-def councils(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("councils")
-    write_councils(make_city(features=200), folder)
-    with CouncilServer(folder) as server:
-        yield server.url
 
 
 @pytest.fixture

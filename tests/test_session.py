@@ -8,10 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-import requests
 from ckanapi import RemoteCKAN
 
 from datasets.errors import RunFailed
@@ -19,8 +17,8 @@ from harvesters.web import transport
 from harvesters.web.hosts import Cooling, Hosts
 from harvesters.web.session import Session
 from harvesters.web.verdict import Blocked, ServerTrouble
-from tests.builders import Answer, Loopback, served
-from tests.certificates import Authority, Issued, served_securely
+from tests.builders import Answer, Loopback, fails, served
+from tests.serving import serving
 
 METADATA = "http://169.254.169.254/latest/meta-data/"
 REJECTED = (
@@ -45,17 +43,6 @@ def strict() -> Session:
 
 def to(address: str, status: int = 302) -> Answer:
     return Answer(b"", status, {"Location": address})
-
-
-def fails(session: Session, url: str, **given: object) -> RunFailed:
-    """What the person reads who registered the address."""
-    try:
-        session.get(url, **given)  # type: ignore[arg-type]
-    except RunFailed as error:
-        return error
-    except requests.RequestException as error:
-        return session.failure(url, error)
-    raise AssertionError("it was answered")
 
 
 def test_this_machine_is_not_asked_unless_that_is_allowed(site: Loopback, strict: Session, session: Session) -> None:
@@ -288,53 +275,6 @@ def test_ckanapi_asks_through_the_guard(site: Loopback, strict: Session, session
     assert portal.call_action("package_show", {"id": "a"}) == {"id": "a"}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-Case = Callable[[Authority], Issued]
-
-
-@pytest.mark.parametrize(
-    ("case", "words"),
-    [
-        (lambda a: a.leaf("lone"), "leaves out the intermediate certificate"),
-        (lambda a: a.with_chain(a.leaf("late", days=-1)), "has expired; ask its web team to renew it"),
-        (lambda a: a.with_chain(a.leaf("other", "DNS:www.ashmere.example.org")), "is for another name"),
-        (lambda a: a.leaf("own", own=True), "made its certificate itself"),
-    ],
-    ids=["missing intermediate", "expired", "wrong name", "self-signed"],
-)
-def test_a_certificate_error_says_which_and_what_to_do(
-    session: Session, authority: Authority, case: Case, words: str
-) -> None:
-    session.verify = str(authority.root.certificate)
-    with served_securely(case(authority)) as url:
-        failed = fails(session, url)
-    assert failed.code == "E-TLS" and words in str(failed) and "ask its web team" in str(failed)
-    assert not isinstance(failed, ServerTrouble)
-
-
-def test_an_authority_nobody_knows_is_told_of(session: Session, authority: Authority, tmp_path: Path) -> None:
-    leaf = authority.with_chain(authority.leaf("known"))
-    whole = tmp_path / "whole.pem"
-    whole.write_bytes(leaf.certificate.read_bytes() + authority.root.certificate.read_bytes())
-    with served_securely(Issued(whole, leaf.key)) as url:
-        assert "from an authority of its own making" in str(fails(session, url))
-
-
-def test_a_well_kept_server_is_believed(session: Session, authority: Authority) -> None:
-    session.verify = str(authority.root.certificate)
-    with served_securely(authority.with_chain(authority.leaf("good"))) as url:
-        assert session.get(url).content == b"secure"
-
-
-def test_https_where_there_is_only_http_is_told_of(site: Loopback, session: Session) -> None:
-    failed = fails(session, site["/"].replace("http:", "https:"))
-    assert failed.code == "E-TLS" and "try the address with http://" in str(failed)
-
-
 def test_our_name_and_contact_are_in_every_request() -> None:
     assert Session("https://example.org/us").headers["User-Agent"] == "Citywide/0.1 (+https://example.org/us)"
 
@@ -414,11 +354,5 @@ def seen_headers(cookie: bool = False) -> Iterator[tuple[str, list[dict[str, str
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = http.server.ThreadingHTTPServer(("localhost", 0), Noting)
-    server.daemon_threads, server.block_on_close = True, False
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_address[1]}", seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Noting, "localhost") as port:
+        yield f"http://localhost:{port}", seen

@@ -33,6 +33,12 @@ class Reading:
     ended: str = ""
 
 
+def files_noted(engine: Engine) -> set[str]:
+    """The names of the files that unfinished reads go on with."""
+    with engine.connect() as connection:
+        return set(connection.execute(select(tables.reading.c.file)).scalars())
+
+
 class Readings:
     """The unfinished read of one feed, in the database; each page is recorded under the run that asked for it."""
 

@@ -41,8 +41,7 @@ def open_apart(
     settings: Settings,
     work: Path,
 ) -> Opened:
-    """What `open_resource` promises, kept by a child process. The records lie in files of `work`, which may be deleted
-    but not changed afterwards.
+    """What `open_resource` promises, kept by a child process. What crosses between the two lies in `work` meanwhile.
 
     RunFailed besides when the file needs more memory or time than it is given, or crashes its reader.
     """

@@ -20,7 +20,7 @@ from harvesters.adapters import find_adapter, platforms
 from harvesters.adapters.contract import Adapter, Dataset, Found
 from harvesters.discovery.fit import Fit, Owner, best_fit, has_no_place, owner_of
 from harvesters.platforms.links import service_of
-from harvesters.platforms.problem import problem_of
+from harvesters.platforms.problem import UNREACHABLE, problem_of
 from harvesters.web.ask import Request, ServerTrouble, ask
 from harvesters.web.remember import RememberingSession
 from harvesters.web.session import Session
@@ -28,7 +28,7 @@ from harvesters.web.session import Session
 _GENERAL = ("dcat", "file")
 """Platforms that many addresses could be of; asked after those that know their own."""
 
-_HOST_TROUBLE = ("E-DNS", "E-TLS", "E-TIMEOUT", "E-ADDRESS")
+_HOST_TROUBLE = (*UNREACHABLE, "E-TIMEOUT")
 """What one adapter is told so of a host holds for every other."""
 
 _TELLING = ("E-AUTH", "E-BLOCKED")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from itertools import chain, pairwise
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
@@ -16,6 +16,7 @@ from datasets.settings import Settings
 from harvesters.fetching.archive import Archive, Archived
 from harvesters.fetching.receipt import Progress, Receipt
 from harvesters.formats.ends import proves_its_end
+from harvesters.platforms.links import name_of
 from harvesters.web.ask import persevere
 from harvesters.web.session import CONNECT_SECONDS, READ_SECONDS, Session, arriving
 from harvesters.web.transport import stated_size, states_its_end
@@ -138,11 +139,6 @@ class Downloader:
                 resource_sha256=archived.sha256 if archived else None,
             )
         )
-
-
-def name_of(url: str) -> str:
-    """The last part of an address's path, such as `toilets.csv`; empty for a bare host."""
-    return PurePosixPath(unquote(urlsplit(url).path)).name
 
 
 def _is_absent(failed: RunFailed) -> bool:

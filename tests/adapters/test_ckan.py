@@ -14,9 +14,7 @@ from datasets.store.feeds import save_feed
 from datasets.vocabulary import Outcome
 from harvesters.adapters import ckan
 from harvesters.adapters.contract import Dataset, Download
-from harvesters.demo.city import make_city
-from harvesters.demo.councils import demo_feeds, write_councils
-from harvesters.demo.server import CouncilServer
+from harvesters.demo.councils import demo_feeds
 from harvesters.run import Tools, harvest
 from harvesters.web.session import Session
 from tests.adapters.reading import describe
@@ -27,14 +25,6 @@ SHOW = f"{ACTION}/package_show?id=toilets"
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "portal-responses" / "ckan" / "data-gov-uk"
 TOILETS = {"dataset": "toilets"}
 TABLE = b"Name,Easting,Northing\nAsh Lane,645700,407800\nBeech Road,645800,407900\n"
-
-
-@pytest.fixture(scope="module")
-def councils(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("councils")
-    write_councils(make_city(features=200), folder)
-    with CouncilServer(folder) as server:
-        yield server.url
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+
+from tests.serving import serving
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,19 @@ def web_page(status: int = 200) -> Reply:
 @contextmanager
 def answering(simulator: Simulator) -> Iterator[None]:
     """The simulator has an address while the context lasts."""
-    server = _Server(("127.0.0.1", 0), _handler(simulator))
-    simulator.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(_handler(simulator)) as port:
+        simulator.url = f"http://127.0.0.1:{port}"
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+    """Answers with the reply, whole."""
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(reply.body)))
+    handler.end_headers()
+    handler.wfile.write(reply.body)
 
 
 def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
@@ -68,13 +67,7 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             simulator.asked.append(unquote_plus(self.path))
             parts = urlsplit(self.path)
-            reply = simulator.answer(unquote(parts.path), dict(parse_qsl(parts.query)), self.headers)
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body)
+            send(self, simulator.answer(unquote(parts.path), dict(parse_qsl(parts.query)), self.headers))
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -9,13 +9,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.builders import EAST, NORTH
-from tests.peers.answering import Reply, json_reply
+from tests.peers.answering import Reply, json_reply, send
+from tests.serving import serving
 
 ITEM = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 FILE_ITEM = "aaaabbbbccccddddeeeeffff00001111"
@@ -279,16 +279,9 @@ class ArcgisServer:
 @contextmanager
 def served(server: ArcgisServer) -> Iterator[ArcgisServer]:
     """The server on loopback, while the context lasts."""
-    listening = _Server(("127.0.0.1", 0), _handler(server))
-    server.site = f"http://127.0.0.1:{listening.server_address[1]}"
-    thread = Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(_handler(server)) as port:
+        server.site = f"http://127.0.0.1:{port}"
         yield server
-    finally:
-        listening.shutdown()
-        thread.join()
-        listening.server_close()
 
 
 def _refusal(message: str, *details: str) -> Reply:
@@ -308,14 +301,6 @@ _SHAPES: Mapping[str, tuple[str, Callable[[float, float], tuple[float, ...]]]] =
 """Forty metres apart on a square of 1,600, the next square a little beside it: a million fit into Ashmere."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up early is what some tests are about."""
-
-
 def _handler(server: ArcgisServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         # Head and body go out apart, and the second would wait for the client to acknowledge the first.
@@ -332,13 +317,7 @@ def _handler(server: ArcgisServer) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, query: str) -> None:
             server.asked.append(unquote(self.path))
-            reply = server.answer(unquote(urlsplit(self.path).path), dict(parse_qsl(query)))
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body)
+            send(self, server.answer(unquote(urlsplit(self.path).path), dict(parse_qsl(query))))
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -12,9 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 import psycopg
@@ -22,6 +21,7 @@ import pytest
 from ckanapi import RemoteCKAN
 
 from tests.peers.served import HOST, free_port, program, wait_for
+from tests.serving import serving
 
 VERSION = "2.11.3"
 CACHE = Path.home() / ".cache" / "citywide" / "peers" / f"ckan-{VERSION}"
@@ -44,7 +44,7 @@ def real_ckan(main_url: str, datastore_url: str, folder: Path) -> Iterator[RealC
     port = free_port()
     with ExitStack() as stack:
         redis = stack.enter_context(_redis(folder))
-        solr = stack.enter_context(_no_solr())
+        solr = stack.enter_context(serving(_NoSolr))
         settings = folder / "ckan.ini"
         reader = _reader_of(main_url, datastore_url)
         settings.write_text(_settings(port, redis, solr, main_url, datastore_url, reader, folder))
@@ -93,19 +93,6 @@ def _redis(folder: Path) -> Iterator[int]:
         finally:
             server.terminate()
             server.wait()
-
-
-@contextmanager
-def _no_solr() -> Iterator[int]:
-    server = ThreadingHTTPServer((HOST, 0), _NoSolr)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _NoSolr(BaseHTTPRequestHandler):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from urllib.parse import quote
+
+from tests.serving import serving
 
 CONTENT_TYPES = {
     ".csv": "text/csv",
@@ -33,15 +34,8 @@ class _Files(SimpleHTTPRequestHandler):
 @contextmanager
 def replay(folder: Path) -> Iterator[str]:
     """The base address at which `folder` is served while the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(partial(_Files, directory=str(folder))) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def address(base: str, path: str) -> str:
