@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 class LayerField(BaseModel):
     """One field of a layer. `aliases` are column names seen in real feeds; `codes` maps each official value to its
     synonyms; `parts` are column names that, joined in this order, make the value where no one column has it;
-    `minimum` and `maximum` are in `unit`; `personal` fields are never published."""
+    `minimum` and `maximum` are in `unit`; `personal` fields are never published. A `national` field is a number that
+    is the same whoever publishes it: it tells features apart, and two councils' features that are one thing. A field
+    with `derived_from` is worked out from that other field, never taken from a column."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +42,8 @@ class LayerField(BaseModel):
     aliases: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     personal: bool = False
+    national: bool = False
+    derived_from: str | None = None
 
     @model_validator(mode="after")
     def _has_codes_when_coded(self) -> "LayerField":
@@ -49,12 +53,33 @@ class LayerField(BaseModel):
         return self
 
 
+class Expectations(BaseModel):
+    """What one council's part of a layer must look like; a harvest that does not is held. Shares are from 0 to 1.
+
+    `filled` is the least share of features that have a value, by field; `known_codes` the least share of a coded
+    field's values that its codelist knows; `outside` the most that may lie far outside the council; `repeated` the most
+    that may repeat another's reference; `features` the fewest and the most that one council may have; `moved_km` how
+    far the middle of all features may move from one publish to the next.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filled: Mapping[str, float] = Field(default_factory=dict)
+    known_codes: float = Field(default=0.5, ge=0, le=1)
+    outside: float = Field(default=0.1, ge=0, le=1)
+    repeated: float = Field(default=0.5, ge=0, le=1)
+    features: tuple[int, int] | None = None
+    moved_km: float = Field(default=5.0, gt=0)
+
+
 class Layer(BaseModel):
     """A citywide layer.
 
     `needs` are groups of fields: a proposed mapping is sure only when each group has a field that is surely mapped.
     `natural_key` are the fields that, with a 25 m cell, tell features apart where no reference does.
-    `other_layers` are words in a source's own layer name that show it holds something else.
+    `other_layers` are words in a source's own layer name that show it holds something else. `share_alike` is the one
+    share-alike licence that the layer's feeds have; without it the layer takes none such. `counts_people` layers tell
+    of people in small numbers, which are not published.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +97,9 @@ class Layer(BaseModel):
     natural_key: tuple[str, ...]
     keywords: tuple[str, ...]
     other_layers: tuple[str, ...] = ()
+    share_alike: str | None = None
+    counts_people: bool = False
+    expectations: Expectations = Expectations()
     fields: Mapping[str, LayerField]
 
     @cached_property
@@ -97,14 +125,19 @@ class Layer(BaseModel):
 
     @model_validator(mode="after")
     def _names_its_own_fields(self) -> "Layer":
-        for name in (*self.natural_key, *(name for group in self.needs for name in group)):
+        derived = [field.derived_from for field in self.fields.values() if field.derived_from]
+        needed = [name for group in self.needs for name in group]
+        for name in (*self.natural_key, *needed, *self.expectations.filled, *derived):
             if name not in self.fields:
-                raise ValueError(f"needs and natural_key name a field {name!r} that the layer does not have")
+                raise ValueError(
+                    f"needs, natural_key, expectations or derived_from name a field {name!r} that the layer lacks"
+                )
         return self
 
 
 PROVENANCE_COLUMNS = frozenset(
     {"fid", "feature_id", "council", "feed_id", "key", "rung", "resource_sha256", "row_no", "placed", "outside_m"}
+    | {"precision_m", "duplicate_of"}
     | {"first_seen", "changed_at", "revision", "first_revision", "content_hash", "missing_since", "geom"}
 )
 """Columns every layer table has beside its fields; `reference` is a field of the envelope."""

@@ -54,6 +54,7 @@ class FieldType(StrEnum):
     FLAG = "flag"
     DATE = "date"
     TIME_RANGES = "opening-hours"
+    OSM_HOURS = "osm-hours"
     CODE = "code"
     CODES = "codes"
     POSTCODE = "postcode"
@@ -106,6 +107,17 @@ class CouncilState(StrEnum):
     FAILED = "failed"
     WAITING = "waiting"
     MISSING = "missing"
+
+
+class Cause(StrEnum):
+    """What brought a change of a feature about."""
+
+    HARVEST = "harvest"
+    ROLL_BACK = "roll-back"
+    TAKE_DOWN = "take-down"
+    MATCH = "match"
+    MOVE = "move"
+    REBUILD = "rebuild"
 
 
 class Operation(StrEnum):

@@ -5,7 +5,7 @@ is always safe.
 """
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,44 +16,31 @@ import polars as pl
 from datasets.errors import CitywideError, RunFailed, RunHeld, RunStopped
 from datasets.feed import Feed
 from datasets.issues import all_issues, feed_issue
-from datasets.layer import Layer
-from datasets.store import boundaries, places, runs
+from datasets.store import runs
 from datasets.store.publish import Diff, Slice, end_missing, publish
 from datasets.store.readings import Readings, Unkept
 from datasets.store.runs import LeaseLost
 from datasets.store.schedule import plan_next
-from datasets.vocabulary import Action, Decider, Outcome, Reach
+from datasets.vocabulary import Decider, Outcome, Reach
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Tally
 from harvesters.apart.reading import make_ready, open_apart
 from harvesters.approvals import columns_read, last_publish, open_gates
-from harvesters.batch import Batch, Opened
-from harvesters.content import SERVER_COLUMNS, content_hash
+from harvesters.batch import Opened
+from harvesters.content import content_hash
 from harvesters.context import Context, Record, RunReport, Tell, Tools
 from harvesters.fetch import Fetched, Fetcher, Known, Unchanged, fetch, incomplete, keep_local
 from harvesters.formats.counts import is_whole
-from harvesters.gate import OUTSIDE_M, Candidate, gate
+from harvesters.gate import gate
+from harvesters.harmonise import Harmonised, harmonise
 from harvesters.heartbeat import Heartbeat, worker_name
-from harvesters.key import key
 from harvesters.ladder import UNCHANGED_BY, known_before, rows_are_gone
-from harvesters.map import apply, check_is_sure, other_layer, propose
-from harvesters.place import Placement, place
 from harvesters.screen import screen
-from harvesters.surroundings import Surroundings
-from harvesters.type import type_values
 from harvesters.words import told_diff, told_fault, told_short
 
 __all__ = ["RunReport", "Tell", "Tools", "check", "harvest"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Harmonised:
-    """A resource brought into its layer's shape, ready for the gates."""
-
-    batch: Batch
-    candidate: Candidate
 
 
 def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, accept: str | None = None) -> RunReport:
@@ -97,7 +84,7 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
     try:
         fetched = _fetch(context, path, Known())
         assert isinstance(fetched, Fetched)
-        harmonised = _harmonise(_open(fetched, context), context)
+        harmonised = harmonise(_open(fetched, context), context)
         shut = gate(feed, harmonised.candidate, last_publish(context.last))
         message = f"{harmonised.batch.frame.height:,} features would be published."
         if shut:
@@ -171,7 +158,7 @@ def _pass(
         return _publish_nothing(context, fetched, run_id, accept, heartbeat)
     if comparable and last and last.content_hash == record.values["content_hash"] and record.values["complete"]:
         return _nothing_changed(context, run_id, Decider.CONTENT)
-    harmonised = _harmonise(opened, context)
+    harmonised = harmonise(opened, context)
     shut = gate(context.feed, harmonised.candidate, last_publish(context.last))
     open_gates(context, shut, run_id, archived.sha256, accept)
     heartbeat.check()
@@ -291,45 +278,6 @@ def _publish_nothing(
     return Outcome.PUBLISHED, "The feed is empty." + told_diff(diff), diff
 
 
-def _harmonise(opened: Opened, context: Context) -> Harmonised:
-    """Map, type, place, key. What each finds goes into the record at once, so that a stop keeps it."""
-    feed, tools, record, tell, layer = context.feed, context.tools, context.record, context.tell, context.layer
-    surroundings = _surroundings(feed, tools)
-    tell("map", 0, opened.records.height)
-    mapping = propose(feed, layer, opened, surroundings)
-    record.values["mapping"] = mapping.document()
-    if SERVER_COLUMNS & {name.lower() for name in columns_read(mapping.document())}:
-        # What servers number anew is content all the same where the mapping reads it.
-        record.values["content_hash"] = content_hash(opened, columns_read(mapping.document()))
-    check_is_sure(mapping, layer, opened)
-    batch, issues = apply(mapping, opened)
-    record.issues += issues
-    tell("type", 0, opened.records.height)
-    batch, issues = type_values(batch, layer)
-    record.issues += issues
-    tell("place", 0, opened.records.height)
-    assert mapping.location is not None
-    found = mapping.location
-    batch, placement, issues = place(batch, opened, found.location, found.alternatives, layer.geometry, surroundings)
-    record.issues += issues
-    record.values |= {"crs": f"{placement.crs}: {placement.how}", "outside_boundary": placement.outside_share}
-    tell("key", 0, batch.frame.height)
-    batch, rung, issues = key(batch, layer, context.last.rung if context.last else None)
-    record.issues += issues
-    record.values |= {"rung": rung.value, "features": batch.frame.height}
-    _check_no_row_vanished(opened, batch, record)
-    candidate = Candidate(
-        features=batch.frame.height,
-        rung=rung,
-        columns=columns_read(mapping.document()),
-        file_columns=tuple(opened.columns),
-        complete=record.values["complete"],
-        far_outside=_far_outside(batch, placement),
-        doubts=_doubts(layer, opened, placement),
-    )
-    return Harmonised(batch, candidate)
-
-
 def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str) -> Diff:
     batch, feed = harmonised.batch, context.feed
     assert batch.geometry is not None
@@ -337,37 +285,6 @@ def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str)
     new = Slice(batch.frame, batch.geometry, feed.id, feed.council, sha256, run_id, harmonised.candidate.complete)
     # Nothing may stop the run between what is published here and its record.
     return publish(context.tools.engine, context.layer, new, datetime.now(UTC))
-
-
-def _surroundings(feed: Feed, tools: Tools) -> Surroundings:
-    return Surroundings(
-        city=tools.city,
-        council=tools.city.find_council(feed.council),
-        boundary=boundaries.read_boundary(tools.engine, feed.council),
-        find_postcodes=lambda codes: places.find_postcodes(tools.engine, codes),
-    )
-
-
-def _far_outside(batch: Batch, placement: Placement) -> float | None:
-    if placement.outside_share is None:
-        return None
-    return float((batch.frame["outside_m"] > OUTSIDE_M).fill_null(False).mean() or 0)  # type: ignore[arg-type]
-
-
-def _doubts(layer: Layer, opened: Opened, placement: Placement) -> tuple[tuple[str, str], ...]:
-    found = (("E-WRONG-LAYER", other_layer(layer, opened)), ("same place", placement.one_place))
-    return tuple((code, message) for code, message in found if message)
-
-
-def _check_no_row_vanished(opened: Opened, batch: Batch, record: Record) -> None:
-    """Rows read = features + rows left out with a stated reason."""
-    issues = all_issues(record.issues).filter(pl.col("action") == Action.DROPPED.value)
-    rows = issues.filter(pl.col("row_no").is_not_null())["row_no"].n_unique()
-    counted = issues.filter(pl.col("row_no").is_null() & pl.col("field").is_null())["count"].sum()
-    if opened.rows_read != batch.frame.height + rows + counted:
-        raise RuntimeError(
-            f"{opened.rows_read} rows were read, {batch.frame.height} are features and {rows + counted} were left out"
-        )
 
 
 def _end(

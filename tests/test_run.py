@@ -11,7 +11,7 @@ import pytest
 from datasets.store import runs
 from datasets.store.feeds import save_feed
 from datasets.vocabulary import Outcome
-from harvesters import run as running
+from harvesters import harmonise as harmonising
 from harvesters.run import RunReport, check, harvest
 from tests.builders import (
     ASHMERE,
@@ -157,7 +157,7 @@ def test_every_row_read_is_a_feature_or_dropped_with_a_reason(desk: Desk) -> Non
 def test_a_row_that_vanished_without_a_reason_breaks_the_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.harvest(toilets(3))
     key = running.key
-    monkeypatch.setattr(running, "key", lambda batch, *rest: key(batch.keep(batch.frame["row_no"] > 2), *rest))
+    monkeypatch.setattr(harmonising, "key", lambda batch, *rest: key(batch.keep(batch.frame["row_no"] > 2), *rest))
     report = desk.harvest(toilets(4))
     assert (report.outcome, report.code) == (Outcome.FAILED, "E-FAULT")
     assert len(desk.rows()) == 3
@@ -168,7 +168,7 @@ def test_a_stage_that_breaks_ends_the_run_without_harm_and_without_a_traceback_i
 ) -> None:
     desk.harvest(toilets(3))
     before = desk.rows(EVERYTHING)
-    monkeypatch.setattr(running, "place", lambda *_: 1 / 0)
+    monkeypatch.setattr(harmonising, "place", lambda *_: 1 / 0)
     report = desk.harvest(toilets(4))
     assert (report.outcome, report.code) == (Outcome.FAILED, "E-FAULT")
     assert report.message == "Something broke on our side (ZeroDivisionError); the last good data stays up."
@@ -179,7 +179,7 @@ def test_an_interrupt_ends_the_run_and_goes_on_to_its_caller(desk: Desk, monkeyp
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "place", interrupted)
+    monkeypatch.setattr(harmonising, "place", interrupted)
     with pytest.raises(KeyboardInterrupt):
         desk.harvest(toilets(3))
     assert (last_run(desk)["state"], last_run(desk)["outcome"]) == ("ended", "failed")

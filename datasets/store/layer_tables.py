@@ -56,6 +56,13 @@ change = Table(
     Column("run", BigInteger, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column(
+        "cause",
+        Text,
+        nullable=False,
+        server_default="harvest",
+        comment="what brought the change about: harvest, roll-back, take-down, match, move or rebuild",
+    ),
+    Column(
         "before",
         JSONB,
         comment="the feature as it was; its state after is the next change's before, or the live row",
@@ -94,6 +101,8 @@ def layer_table(layer: Layer) -> Table:
         *(Column(name, sql_type(field)) for name, field in layer.fields.items()),
         Column("placed", Text, nullable=False, comment="what the location was taken from"),
         Column("outside_m", Double, comment="metres outside the council's boundary; null when inside or unknown"),
+        Column("precision_m", Double, comment="how far the place may be off, in metres, by how it was stated"),
+        Column("duplicate_of", DIGEST, comment="feature id of another council's feature that is the same thing"),
         Column("resource_sha256", Text, nullable=False),
         Column("row_no", BigInteger, nullable=False),
         Column("first_seen", DateTime(timezone=True), nullable=False, server_default=func.now()),

@@ -242,3 +242,108 @@ approval = Table(
     Column("by", Text, nullable=False),
     _moment("at", required=True),
 )
+
+redirect = Table(
+    "redirect",
+    metadata,
+    Column("old_id", Text(collation="C"), primary_key=True),
+    Column("new_id", Text(collation="C"), comment="where the feature is now; null where it was withdrawn for good"),
+    Column("layer", ForeignKey(layer.c.id), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+    comment="addresses of features that merged or were withdrawn, kept for ever",
+)
+
+match_pair = Table(
+    "match_pair",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("layer", ForeignKey(layer.c.id), nullable=False),
+    Column("a", Text(collation="C"), nullable=False, comment="feature id; a sorts before b"),
+    Column("b", Text(collation="C"), nullable=False),
+    Column("score", Double, nullable=False, comment="0 to 1"),
+    Column("distance_m", Double, comment="between points; null for areas"),
+    Column("overlap", Double, comment="share of the smaller area that both cover; null for points"),
+    Column("evidence", Text, nullable=False),
+    Column("decision", Text, nullable=False, comment="same, different, or open until a person says"),
+    Column("by", Text, nullable=False, comment="automatic, or who decided"),
+    Column("reason", Text),
+    _moment("at", required=True),
+    Index("match_pair_a_b_idx", "layer", "a", "b", unique=True),
+    Index("match_pair_b_idx", "b"),
+    comment="two councils' features that may be one thing; a decided pair is never asked about again",
+)
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("layer", ForeignKey(layer.c.id), nullable=False),
+    Column("council", ForeignKey(council.c.gss), comment="of this council's feeds alone; null for all"),
+    Column("feed", ForeignKey(feed.c.id), comment="of this feed alone; null for all"),
+    Column("field", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("pattern", Text, comment="the value it is for, without regard to case; null for any"),
+    Column("value", Text, comment="what is put in its place"),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+    _moment("removed_at"),
+    comment="what people decided about values: feed before council before layer",
+)
+
+confirmed_column = Table(
+    "confirmed_column",
+    metadata,
+    Column("feed", ForeignKey(feed.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("columns", JSONB, nullable=False, comment="the source columns by name, in order"),
+    Column("rule", JSONB, nullable=False, comment="the field rule as a feed document states it"),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+    comment="which column is which field, once a person or a published run has settled it",
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Text, primary_key=True, comment="a digest of council, layer, feed, code and field"),
+    Column("council", ForeignKey(council.c.gss), nullable=False, index=True),
+    Column("layer", ForeignKey(layer.c.id), nullable=False),
+    Column("feed", ForeignKey(feed.c.id, ondelete="CASCADE"), comment="null where the council has none"),
+    Column("code", Text, nullable=False),
+    Column("field", Text),
+    Column("count", BigInteger, nullable=False, comment="issues of the last run"),
+    Column("run", ForeignKey(run.c.id), comment="that saw it last"),
+    Column("state", Text, nullable=False, comment="open, fixed or muted"),
+    Column("reason", Text, comment="why it is muted"),
+    _moment("open_since", required=True),
+    _moment("last_seen", required=True),
+    _moment("fixed_at"),
+    comment="issues of the same kind as one thing to do for a council",
+)
+
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("feed", ForeignKey(feed.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("resource_sha256", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+    comment="bytes that were rolled back: they are held when they come again",
+)
+
+takedown = Table(
+    "takedown",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("feed", ForeignKey(feed.c.id), nullable=False),
+    Column("resource_sha256", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _moment("at", required=True),
+    Column("receipt", JSONB, nullable=False, comment="what was purged, in counts; nothing of what it said"),
+    comment="resources that were purged with all that came of them",
+)
