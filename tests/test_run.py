@@ -156,7 +156,7 @@ def test_every_row_read_is_a_feature_or_dropped_with_a_reason(desk: Desk) -> Non
 
 def test_a_row_that_vanished_without_a_reason_breaks_the_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.harvest(toilets(3))
-    key = running.key
+    key = harmonising.key
     monkeypatch.setattr(harmonising, "key", lambda batch, *rest: key(batch.keep(batch.frame["row_no"] > 2), *rest))
     report = desk.harvest(toilets(4))
     assert (report.outcome, report.code) == (Outcome.FAILED, "E-FAULT")
