@@ -13,6 +13,7 @@ from datasets.errors import RegisterError
 from datasets.layer import find_layer
 from datasets.licence import find_licence
 from datasets.register import read_document
+from datasets.rule import Rule, check_rules
 
 SHIPPED = Path(__file__).parent / "feeds"
 
@@ -83,6 +84,7 @@ class LocationKind(StrEnum):
     PAIR = "pair"
     WKT = "wkt"
     GRID_REFERENCE = "grid-reference"
+    UPRN = "uprn"
     POSTCODE = "postcode"
 
 
@@ -107,7 +109,8 @@ class Location(BaseModel):
 class Feed(BaseModel):
     """One feed. `platform` names an adapter; `params` are the adapter's own (CKAN: dataset, resource); `sheet` and
     `source_layer` choose inside a file that holds several tables; `mapping` and `location` are used as stated, else
-    proposed at every run; `last_seen_working` is a shipped feed's, from where its address was taken."""
+    proposed at every run; `rule` are rules for its values; `last_seen_working` is a shipped feed's, from where its
+    address was taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -127,6 +130,7 @@ class Feed(BaseModel):
     source_layer: str | None = None
     mapping: Mapping[str, FieldRule] = Field(default_factory=dict)
     location: Location | None = None
+    rule: tuple[Rule, ...] = ()
 
     @field_validator("licence")
     @classmethod
@@ -155,6 +159,7 @@ class Feed(BaseModel):
         for name in self.mapping:
             if name not in layer.fields:
                 raise ValueError(f"mapping names {name!r}, which {layer.id} does not have")
+        check_rules(self.rule, layer.id, layer.fields)
         return self
 
     def document(self) -> dict[str, Any]:

@@ -40,13 +40,18 @@ class Settings:
         """Where the operator may put cities of their own beside the shipped ones."""
         return self.home / "cities"
 
+    @property
+    def layers(self) -> Path:
+        """Where the operator may put definitions of layers of their own beside the shipped ones."""
+        return self.home / "layers"
+
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; raises CitywideError naming the variable that is wrong."""
     env = os.environ if environment is None else environment
     return Settings(
         city=env.get("CITYWIDE_CITY", "demo"),
-        home=Path(env.get("CITYWIDE_HOME") or CHECKOUT / ".citywide").absolute(),
+        home=_home(env),
         database_url=env.get("CITYWIDE_DATABASE_URL") or None,
         public_url=(env.get("CITYWIDE_PUBLIC_URL") or "").rstrip("/") or None,
         max_resource_bytes=_whole_number(env, "CITYWIDE_MAX_RESOURCE_BYTES", 1 << 30),
@@ -58,6 +63,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         parse_bytes=_whole_number(env, "CITYWIDE_PARSE_BYTES", 12 << 30),
         parse_seconds=_whole_number(env, "CITYWIDE_PARSE_SECONDS", 600),
     )
+
+
+def own_layers() -> Path:
+    """The folder of the operator's own layer definitions. Layers are asked for in every room and on every request, so
+    that they find their folder here and not through an argument."""
+    return _home(os.environ) / "layers"
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("CITYWIDE_HOME") or CHECKOUT / ".citywide").absolute()
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:

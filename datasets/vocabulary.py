@@ -75,6 +75,7 @@ class Rung(StrEnum):
     """The rung of the identity ladder that gave a feed's features their keys."""
 
     REFERENCE = "reference"
+    PLATFORM = "platform"
     NATIONAL = "national"
     NATURAL = "natural"
     NATURAL_WITH_PLACE = "natural+place"
@@ -109,6 +110,62 @@ class CouncilState(StrEnum):
     MISSING = "missing"
 
 
+class Duty(StrEnum):
+    """Why a council is expected to provide a layer: a law orders it to publish; a law orders it to keep or decide it,
+    or a code asks for it; or it would be good to have."""
+
+    STATUTORY = "statutory"
+    EXPECTED = "expected"
+    ENCOURAGED = "encouraged"
+
+
+class Level(StrEnum):
+    """How far a feed or layer may be relied on, from the least; `datasets.quality` has the rule of each."""
+
+    NONE = "none"
+    SOME = "some"
+    INDICATIVE = "indicative"
+    AUTHORITATIVE = "authoritative"
+    USABLE = "usable"
+    TRUSTWORTHY = "trustworthy"
+
+
+class TaskState(StrEnum):
+    """Where a task of a council is. One that is muted stays so for as long as its cause does."""
+
+    OPEN = "open"
+    FIXED = "fixed"
+    MUTED = "muted"
+
+
+class TaskKind(StrEnum):
+    """What a task comes from: issues in what was read, a held run, failed runs, a layer without a feed."""
+
+    ISSUE = "issue"
+    HELD = "held"
+    FAILED = "failed"
+    NOT_PROVIDED = "not provided"
+
+
+class MatchDecision(StrEnum):
+    """Whether two councils' features are one thing; `open` until a person says."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    OPEN = "open"
+
+
+class RuleAction(StrEnum):
+    """What a rule does with the values it is for; see `datasets.rule`."""
+
+    REPLACE = "replace"
+    BLANK = "blank"
+    DEFAULT = "default"
+    SKIP_ROW = "skip-row"
+    KEEP = "keep"
+    UNITS = "units"
+
+
 class Cause(StrEnum):
     """What brought a change of a feature about."""
 
@@ -118,6 +175,7 @@ class Cause(StrEnum):
     MATCH = "match"
     MOVE = "move"
     REBUILD = "rebuild"
+    WITHDRAWAL = "withdrawal"
 
 
 class Operation(StrEnum):

@@ -42,11 +42,13 @@ class Tools:
 
 @dataclass
 class Record:
-    """What is known of a run so far; kept even when the run stops half-way. `values` are columns of the run table."""
+    """What is known of a run so far; kept even when the run stops half-way. `values` are columns of the run table;
+    `licence` is what the platform calls the feed's licence, in words of its own."""
 
     values: dict[str, Any] = field(default_factory=dict)
     issues: Issues = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    licence: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,77 +4,101 @@ from dataclasses import dataclass
 
 from datasets.errors import RunHeld
 from datasets.feed import Feed
-from datasets.licence import licences
+from datasets.layer import Layer, find_layer
+from datasets.licence import licences, recognise_licence
 from datasets.vocabulary import Rung
+from harvesters.expectations import Measured, expect
 
 SHRINK_SHARE, SHRINK_ROWS = 0.2, 25
-OUTSIDE_SHARE, OUTSIDE_M = 0.1, 500
-"""More than this share of features lying further than this outside the council is no edge effect."""
+OUTSIDE_M = 500
+"""Further than this outside the council is no edge effect."""
+
+TERMS = ("licence-unknown", "licence-not-open", "licence-conflict", "licence-portal-default", "licence-share-alike")
+"""Gates that judge what a feed may be used for, not what is in it."""
+NEVER_ACCEPTED = ("E-NOTHING-USABLE", "licence-share-alike", "taken-down")
+"""Gates that no reason opens: there is nothing to publish, or nobody here may allow it."""
+
+
+UNMEASURED = Measured(0)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a harvest would publish, as the gates look at it. `columns` are those the mapping reads, `file_columns` all
-    that the file has; without `complete` nothing ends, so that few features are no loss; `far_outside` is the share of
-    features more than OUTSIDE_M from the council, None without a boundary; `doubts` are what stages found and a person
-    may accept, as issue code and sentence."""
+    """What a harvest would publish, as the gates look at it. Without `complete` nothing ends, so that few features
+    are no loss; `far_outside` is the share of features more than OUTSIDE_M from the council, None without a boundary;
+    `doubts` are what stages found and a person may accept, as issue code and sentence; `measured` is what the layer's
+    expectations look at; `declared` is the licence in the platform's own words."""
 
     features: int
     rung: Rung
-    columns: tuple[str, ...]
-    file_columns: tuple[str, ...]
     complete: bool = True
     far_outside: float | None = None
     doubts: tuple[tuple[str, str], ...] = ()
+    measured: Measured = UNMEASURED
+    declared: str = ""
 
 
 @dataclass(frozen=True)
 class LastPublish:
-    """What the last publish of the feed left: how many features, by which rung, from which columns."""
+    """What the last publish of the feed left: how many features, by which rung, around where."""
 
     features: int
     rung: Rung | None
-    columns: tuple[str, ...]
+    middle: tuple[float, float] | None = None
 
 
 def gate(feed: Feed, candidate: Candidate, last: LastPublish | None) -> list[RunHeld]:
     """Every gate that is shut; none when the harvest may be published."""
-    shut = [*_licence(feed), *_usable(candidate.features), *_outside(candidate.far_outside)]
+    layer = find_layer(feed.layer)
+    shut = [*check_terms(feed, candidate.declared), *_usable(candidate.features), *_outside(layer, candidate)]
     shut += [RunHeld(code, message) for code, message in candidate.doubts]
+    shut += expect(layer, candidate.measured, Measured(last.features, middle=last.middle) if last else None)
     if last is not None:
-        shut += [*_drift(last, candidate), *_key(last, candidate.rung), *_shrunk(last, candidate)]
+        shut += [*_key(last, candidate.rung), *_shrunk(last, candidate)]
     return shut
 
 
-def _licence(feed: Feed) -> list[RunHeld]:
-    licence = licences()[feed.licence]
+def check_terms(feed: Feed, declared: str) -> list[RunHeld]:
+    """The gates of the licence: of what the feed states, and of what its platform declares in words of its own. What
+    nobody states is never taken to be open."""
+    layer, licence, found = find_layer(feed.layer), licences()[feed.licence], recognise_licence(declared)
     if feed.licence == "unknown":
+        if licences()[found].open:
+            told = f"The feed states no licence; its portal states {licences()[found].title}, which may be a default."
+            return [RunHeld("licence-portal-default", f"{told} Confirm it, and the feed states it from now on.")]
         return [RunHeld("licence-unknown", "The feed does not say under which licence it is published.")]
-    if not licence.open:
-        return [RunHeld("licence-not-open", f"The licence is {licence.title}, which does not let us merge the data.")]
-    return []
+    shut = []
+    if layer.share_alike != (feed.licence if licence.share_alike else None):
+        shut.append(_share_alike(feed, layer))
+    elif not licence.open and not licence.share_alike:
+        told = f"The licence is {licence.title}, which does not let us merge the data."
+        shut.append(RunHeld("licence-not-open", told))
+    if found not in ("unknown", feed.licence):
+        told = f"The feed states {licence.title}, but its portal states {licences()[found].title}."
+        shut.append(RunHeld("licence-conflict", told))
+    return shut
+
+
+def _share_alike(feed: Feed, layer: Layer) -> RunHeld:
+    title = licences()[feed.licence].title
+    if layer.share_alike is None:
+        told = f"{title} asks that all that is made of the data has the same licence, so it enters no layer of others."
+    else:
+        told = f"{layer.title} takes feeds under {licences()[layer.share_alike].title} alone, and this one is {title}."
+    return RunHeld("licence-share-alike", told)
 
 
 def _usable(features: int) -> list[RunHeld]:
     return [] if features else [RunHeld("E-NOTHING-USABLE", "Not one row of the file could be used.")]
 
 
-def _outside(share: float | None) -> list[RunHeld]:
-    if share is None or share <= OUTSIDE_SHARE:
+def _outside(layer: Layer, candidate: Candidate) -> list[RunHeld]:
+    share = candidate.far_outside
+    if share is None or share <= layer.expectations.outside:
         return []
     return [
         RunHeld("E-MOSTLY-OUTSIDE", f"{share:.0%} of the features lie more than {OUTSIDE_M} m outside the council.")
     ]
-
-
-def _drift(last: LastPublish, candidate: Candidate) -> list[RunHeld]:
-    """A column that was used and is gone from the file; a mapping that changed for another reason is no drift."""
-    gone = [column for column in last.columns if column not in candidate.file_columns]
-    if not gone:
-        return []
-    new = [column for column in candidate.columns if column not in last.columns]
-    told = f" In their place the mapping would now use {', '.join(map(repr, new))}." if new else ""
-    return [RunHeld("W-SCHEMA-DRIFT", f"Used last time and gone now: {', '.join(map(repr, gone))}.{told}")]
 
 
 def _key(last: LastPublish, rung: Rung) -> list[RunHeld]:
@@ -83,8 +107,7 @@ def _key(last: LastPublish, rung: Rung) -> list[RunHeld]:
     return [
         RunHeld(
             "key-changed",
-            f"Features were recognised by their {last.rung} key and would now be by their {rung} key, "
-            "so that every one would look new.",
+            f"Features were recognised by their {last.rung} key and would now be by their {rung} key.",
         )
     ]
 

@@ -1,7 +1,7 @@
 """The key stage: how a feed's features are told apart from one harvest to the next.
 
-The ladder of identity: the council's own reference, a national number, the layer's natural key, and last a
-fingerprint of the whole feature. The first rung that is filled and unique over the whole file is used.
+The ladder of identity: the council's own reference, the platform's lasting key, a national number, the layer's natural
+key, and last a fingerprint of the whole feature. The first rung that is filled and unique over the whole file is used.
 """
 
 import hashlib
@@ -11,8 +11,12 @@ import shapely
 
 from datasets.issues import Issues, feed_issue, row_issues
 from datasets.layer import Layer
-from datasets.vocabulary import Action, Rung
-from harvesters.batch import ROW_NO, Batch
+from datasets.vocabulary import Action, FieldType, Rung
+from harvesters.batch import ROW_NO, Batch, Opened
+from harvesters.lasting import is_filled, is_made_up, persistent_key
+
+_OURS = (ROW_NO, "placed", "outside_m", "precision_m", "key", "rung")
+"""Columns that say where a row stood or how it was read, not what the feature is."""
 
 TOLERATED = 0.005
 """Share of rows that may lack or repeat a key before the next rung is tried."""
@@ -20,13 +24,15 @@ TOLERATED_AGAIN = 0.02
 """The same for the rung used last time: a few bad rows must not change every key."""
 
 
-def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Rung, Issues]:
+def key(
+    batch: Batch, layer: Layer, last: Rung | None = None, opened: Opened | None = None
+) -> tuple[Batch, Rung, Issues]:
     """The batch with columns `key` (unique) and `rung`; exact repeats of a row are dropped, each with an issue.
 
-    `last` is the rung of the last publish.
+    `last` is the rung of the last publish; a key of the platform's own is looked for in the columns of `opened`.
     """
     batch, issues = _without_repeats(batch, layer)
-    rung, keys, fault = _choose(batch, layer, last)
+    rung, keys, fault = _choose(batch, layer, last, opened)
     unique = fault == 0
     if not (unique and rung is Rung.REFERENCE):
         issues += _reference_issues(batch)
@@ -40,11 +46,14 @@ def key(batch: Batch, layer: Layer, last: Rung | None = None) -> tuple[Batch, Ru
     return batch.with_columns(key=keys, rung=pl.lit(rung.value)), rung, issues
 
 
-def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Series | None, float]:
+def _choose(
+    batch: Batch, layer: Layer, last: Rung | None, opened: Opened | None
+) -> tuple[Rung, pl.Series | None, float]:
     """The first rung that tells the rows apart, with its keys and their fault; costly ones are made only if it comes
     to them."""
     ladder = {
         Rung.REFERENCE: _by_reference,
+        Rung.PLATFORM: lambda batch, _: persistent_key(batch, opened),
         Rung.NATIONAL: _by_number,
         Rung.NATURAL: _by_natural_key,
         Rung.NATURAL_WITH_PLACE: _by_natural_key_and_place,
@@ -58,11 +67,18 @@ def _choose(batch: Batch, layer: Layer, last: Rung | None) -> tuple[Rung, pl.Ser
 
 
 def _by_reference(batch: Batch, layer: Layer) -> pl.Series | None:
-    return _plain(batch.frame["reference"]) if "reference" in batch.frame.columns else None
+    if "reference" not in batch.frame.columns or is_made_up(batch.frame["reference"]):
+        return None
+    return _plain(batch.frame["reference"])
 
 
 def _by_number(batch: Batch, layer: Layer) -> pl.Series | None:
-    return batch.frame["uprn"] if "uprn" in batch.frame.columns else None
+    """The first national number that tells the rows apart; else the one that fails least."""
+    names = [name for name, field in layer.fields.items() if field.national or field.type is FieldType.UPRN]
+    filled = [batch.frame[name] for name in names if name in batch.frame.columns and is_filled(batch.frame[name])]
+    if not filled:
+        return None
+    return next((values for values in filled if _fault(values) <= TOLERATED), min(filled, key=_fault))
 
 
 def _by_natural_key(batch: Batch, layer: Layer) -> pl.Series | None:
@@ -82,7 +98,7 @@ def _by_natural_key_and_place(batch: Batch, layer: Layer) -> pl.Series | None:
 
 def _plain(values: pl.Series) -> pl.Series:
     """Case and outer space folded, punctuation kept: TPO/1/2 is not TPO12."""
-    return values.str.strip_chars().str.to_lowercase()
+    return values.cast(pl.String).str.strip_chars().str.to_lowercase()
 
 
 def _fault(keys: pl.Series) -> float:
@@ -110,7 +126,7 @@ def _fingerprint(batch: Batch) -> pl.Series:
 
 def _content(batch: Batch) -> list[str]:
     """Columns that say what the feature is, not where its row stood."""
-    scalar = [n for n, t in batch.frame.schema.items() if n not in (ROW_NO, "placed", "outside_m", "key", "rung")]
+    scalar = [n for n, t in batch.frame.schema.items() if n not in _OURS]
     return [name for name in scalar if not isinstance(batch.frame.schema[name], pl.List)]
 
 
@@ -121,7 +137,7 @@ def _counted(keys: pl.Series, batch: Batch, layer: Layer) -> pl.Series:
     if not repeated.any():
         return keys
     rows = batch.keep(repeated)
-    names = [pl.col(name).fill_null("") for name in layer.natural_key if name in rows.frame.columns]
+    names = [pl.col(name).cast(pl.String).fill_null("") for name in layer.natural_key if name in rows.frame.columns]
     order = rows.frame.select(key=keys.filter(repeated), said=pl.concat_str([*names, _fingerprint(rows)]))
     place = order.select(pl.col("said").rank("ordinal").over("key")).to_series()
     # No cell of a file holds this separator, so a counted key is never another row's own.

@@ -30,7 +30,7 @@ def known_before(context: Context) -> Known:
     too_late = last.in_full_at + FULL_EVERY < datetime.now(UTC) + wait_planned(engine, feed)
     if too_late or has_missing(engine, context.layer, feed.id):
         return Known()
-    sure = last.rung in (Rung.REFERENCE, Rung.NATIONAL)
+    sure = last.rung in (Rung.REFERENCE, Rung.PLATFORM, Rung.NATIONAL)
     return Known(last.watermark, last.etag, last.last_modified, changes_only=sure and last.declared is not None)
 
 

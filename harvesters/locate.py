@@ -15,6 +15,7 @@ from harvesters.location.grid_reference import GRID_REFERENCE
 from harvesters.location.positions import looks_like_pairs, read_positions
 from harvesters.location.postcodes import extract_postcodes
 from harvesters.location.shapes import SHAPE_TEXT
+from harvesters.location.uprns import extract_uprns
 from harvesters.surroundings import Surroundings
 
 SAMPLE = 1_000
@@ -79,13 +80,13 @@ def find_location(opened: Opened, surroundings: Surroundings) -> FoundLocation |
     landed = sorted((one for one in filled if one.in_city > _MOST), key=lambda one: one.rank)
     if not landed:
         landed = [one for one in (_unnamed(sample, surroundings),) if one is not None]
-    postcodes = _postcode_location(sample, surroundings)
+    known = (_uprn_location(sample, surroundings), _postcode_location(sample, surroundings))
+    looked_up = [one for one in known if one is not None]
     if landed:
-        return _found(landed, postcodes)
-    astray = [one for one in filled if one.filled > _MOST]
-    if postcodes is not None:
-        return postcodes
-    return _astray(astray[0]) if astray else None
+        return _found(landed, looked_up)
+    if looked_up:
+        return replace(looked_up[0], alternatives=tuple(one.location for one in looked_up[1:]))
+    return next((_astray(one) for one in filled if one.filled > _MOST), None)
 
 
 def _sample(opened: Opened) -> Opened:
@@ -144,12 +145,12 @@ def _is_telling(opened: Opened, candidate: _Candidate) -> bool:
     )
 
 
-def _found(landed: list[_Candidate], postcodes: FoundLocation | None) -> FoundLocation:
+def _found(landed: list[_Candidate], looked_up: list[FoundLocation]) -> FoundLocation:
     best, *rest = landed
     share = f"{best.in_city:.0%} of the {_called(best.location)} lie in the city"
     evidence = f"{share}; {best.chosen.how}; {best.filled:.0%} of rows have one"
     confidence = 0.8 + 0.2 * best.in_city if best.named else _UNNAMED_CONFIDENCE[best.chosen.reading.system.method]
-    alternatives = [one.location for one in rest] + ([postcodes.location] if postcodes else [])
+    alternatives = [*(one.location for one in rest), *(one.location for one in looked_up)]
     return FoundLocation(best.location, round(confidence, 2), evidence, tuple(alternatives))
 
 
@@ -157,6 +158,23 @@ def _astray(candidate: _Candidate) -> FoundLocation:
     """Coordinates of another place: surely the location, and surely to be refused row by row."""
     evidence = f"the {_called(candidate.location)} are numbers, but {candidate.chosen.how}"
     return FoundLocation(candidate.location, 0.8, evidence, ())
+
+
+def _uprn_location(opened: Opened, surroundings: Surroundings) -> FoundLocation | None:
+    """The column called UPRN whose numbers the gazetteer knows; numbers alone could be anything."""
+    for column in opened.columns:
+        if "uprn" not in column.lower():
+            continue
+        codes = extract_uprns(opened.records[column])
+        if _share(codes.is_not_null()) < _SOME:
+            continue
+        wanted = codes.drop_nulls().unique()
+        known = surroundings.find_uprns(wanted).height / len(wanted)
+        if known >= _SOME:
+            evidence = f"column {column} has UPRNs, of which the gazetteer knows {known:.0%}"
+            location = Location(kind=LocationKind.UPRN, columns=(column,))
+            return FoundLocation(location, round(0.8 + 0.15 * known, 2), evidence, ())
+    return None
 
 
 def _postcode_location(opened: Opened, surroundings: Surroundings) -> FoundLocation | None:

@@ -2,36 +2,70 @@
 
 import html
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from datasets.errors import RunHeld
-from datasets.feed import Converter, Feed, FieldRule
+from datasets.feed import Converter, Feed, FieldRule, LocationKind
 from datasets.issues import Issues, feed_issue
 from datasets.layer import Layer
 from datasets.vocabulary import Action
 from harvesters.batch import ROW_NO, Batch, Opened
 from harvesters.locate import find_location
-from harvesters.mapping import SURE, MappedField, MappedLocation, Mapping
+from harvesters.mapping import SURE, MappedField, MappedLocation, Mapping, Renamed
+from harvesters.memory import Memory
+from harvesters.profile import SAMPLE_ROWS, profile
 from harvesters.propose import propose_fields
+from harvesters.standing import standing
 from harvesters.surroundings import Surroundings
+from harvesters.type import share_valid
+from harvesters.values.weekdays import name_days
+
+NO_LOCATION = "no location"
 
 
-def propose(feed: Feed, layer: Layer, opened: Opened, surroundings: Surroundings) -> Mapping:
-    """The mapping to use: what the feed states, and proposals for the rest. RunHeld when it names missing columns."""
-    _check_stated_columns(feed, opened)
+def propose(
+    feed: Feed, layer: Layer, opened: Opened, surroundings: Surroundings, memory: Memory | None = None
+) -> Mapping:
+    """The mapping to use: what the feed states, then what is settled of its columns, then proposals for the rest.
+    RunHeld when the feed names columns that the file does not have."""
+    memory = memory or Memory()
+    kept = standing(feed, layer, opened, memory)
+    _check_stated_columns(feed, opened, kept.renamed)
     location = _location(feed, opened, surroundings)
-    taken = set() if location is None or location.location.kind == "postcode" else set(location.location.columns)
-    for other in location.alternatives if location else ():
-        taken |= set(other.columns) if other.kind != "postcode" else set()
+    taken = _columns_of(location)
     stated = [MappedField(name, rule, 1.0, "stated in the feed") for name, rule in feed.mapping.items()]
-    used = {column for rule in feed.mapping.values() for column in rule.sources}
-    proposed = [m for m in propose_fields(layer, opened, taken | used) if m.field not in feed.mapping]
-    fields = (*stated, *(mapped for mapped in proposed if mapped.confidence >= SURE))
+    decided = (*stated, *kept.fields)
+    used = {column for mapped in decided for column in mapped.rule.sources}
+    filled = {mapped.field for mapped in decided}
+    proposed = [m for m in propose_fields(layer, opened, taken | used, memory.votes) if m.field not in filled]
+    fields = (*decided, *(mapped for mapped in proposed if mapped.confidence >= SURE))
     unsure = tuple(mapped for mapped in proposed if mapped.confidence < SURE)
     seen = taken | {column for mapped in fields for column in mapped.rule.sources}
     unmapped = tuple(column for column in opened.columns if column not in seen)
-    return Mapping(fields, location, unmapped, bool(feed.mapping or feed.location), unsure)
+    mapping = Mapping(fields, location, unmapped, bool(feed.mapping or feed.location), unsure, kept.renamed)
+    return _with_profiles(mapping, layer, opened)
+
+
+def _columns_of(location: MappedLocation | None) -> set[str]:
+    """The columns that say where things are, and so are no field. A postcode may be both."""
+    ways = (location.location, *location.alternatives) if location else ()
+    return {column for way in ways if way.kind is not LocationKind.POSTCODE for column in way.columns}
+
+
+def _with_profiles(mapping: Mapping, layer: Layer, opened: Opened) -> Mapping:
+    """With what the columns that are used look like, for the next run to compare with."""
+    sample = opened.records.head(SAMPLE_ROWS)
+    used = [*(mapping.location.location.columns if mapping.location else ())]
+    used += [column for mapped in mapping.fields for column in mapped.rule.sources]
+    profiles = {column: profile(sample[column]) for column in dict.fromkeys(used)}
+    valid = {
+        mapped.field: round(share_valid(layer.fields[mapped.field], _convert(mapped.rule, sample)), 3)
+        for mapped in mapping.fields
+    }
+    return replace(mapping, profiles=profiles, valid=valid)
 
 
 def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
@@ -45,8 +79,19 @@ def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
     return Batch(frame, opened.geometry), issues
 
 
-def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
-    """RunHeld unless each thing the layer cannot do without is surely mapped."""
+def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened, drifted: Sequence[tuple[str, str]] = ()) -> None:
+    """RunHeld unless each thing the layer cannot do without is surely mapped. Where columns have `drifted`, that is
+    why, and is what a person reads first."""
+    try:
+        _check_needs(mapping, layer, opened)
+    except RunHeld as held:
+        if not drifted:
+            raise
+        [(code, told), *_] = drifted
+        raise RunHeld(held.code if held.code == NO_LOCATION else code, f"{told} {held}") from None
+
+
+def _check_needs(mapping: Mapping, layer: Layer, opened: Opened) -> None:
     for group in layer.needs:
         found = [mapped for name in group if (mapped := mapping.find(name))]
         names = " or ".join(layer.fields[name].title.lower() for name in group)
@@ -65,7 +110,7 @@ def check_is_sure(mapping: Mapping, layer: Layer, opened: Opened) -> None:
                 f"state it with --map {likely.field}=COLUMN.",
             )
     if mapping.location is None:
-        raise RunHeld("no location", "The file has no coordinates, and no postcodes that the gazetteer knows.")
+        raise RunHeld(NO_LOCATION, "The file has no coordinates, and no postcodes that the gazetteer knows.")
     if mapping.location.confidence < 0.6:
         columns = " and ".join(mapping.location.location.columns)
         raise RunHeld("E-MAPPING-UNSURE", f"It is not sure that {columns} are the coordinates; state it in the feed.")
@@ -80,14 +125,15 @@ def other_layer(layer: Layer, opened: Opened) -> str | None:
     return f"The file's own layer is called {opened.layer_name!r}, which is not {layer.title.lower()}."
 
 
-def _check_stated_columns(feed: Feed, opened: Opened) -> None:
+def _check_stated_columns(feed: Feed, opened: Opened, renamed: Sequence[Renamed]) -> None:
     wanted = {column for rule in feed.mapping.values() for column in rule.sources}
     wanted |= set(feed.location.columns) if feed.location else set()
     if lost := sorted(wanted - set(opened.columns)):
+        now = [f"{one.old!r} seems to be called {one.new!r} now" for one in renamed if one.old in lost]
         raise RunHeld(
             "W-SCHEMA-DRIFT",
             f"The feed's mapping names {', '.join(map(repr, lost))}, which the file does not have; "
-            f"its columns are: {', '.join(opened.columns[:20])}.",
+            f"its columns are: {', '.join(opened.columns[:20])}." + "".join(f" {told}." for told in now),
         )
 
 
@@ -107,7 +153,8 @@ def _convert(rule: FieldRule, records: pl.DataFrame) -> pl.Series:
     match rule.converter:
         case Converter.JOIN:
             trimmed = [source.str.strip_chars(" ,\u00a0").replace("", None) for source in sources]
-            joined = pl.concat_str(trimmed, separator=rule.separator, ignore_nulls=True)
+            named = name_days(rule.columns, trimmed)
+            joined = pl.concat_str(named, separator=rule.separator, ignore_nulls=True)
             return pl.select(pl.when(joined != "").then(joined)).to_series()
         case Converter.FIRST_OF:
             return pl.select(pl.coalesce(sources)).to_series()

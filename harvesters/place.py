@@ -12,10 +12,11 @@ from datasets.feed import Location
 from datasets.issues import Issues, feed_issue, row_issues
 from datasets.vocabulary import Action, GeometryKind
 from harvesters.batch import ROW_NO, Batch, Geometries, Opened
-from harvesters.location.fit import POINTS, fit, points
+from harvesters.location.fit import POINTS, fit, points, spread
 from harvesters.location.gather import Rows, gather_places, row_values
 from harvesters.location.numbers import Mask
 from harvesters.location.outside import metres_outside
+from harvesters.location.precision import COARSE_M
 from harvesters.location.resolve import PLACED_BY, Resolved, Status
 from harvesters.surroundings import Surroundings
 
@@ -25,9 +26,11 @@ _DROPPED = {
     Status.NULL_ISLAND: "null-island",
     Status.OUT_OF_BOUNDS: "out of bounds",
     Status.UNKNOWN_POSTCODE: "unknown postcode",
+    Status.UNKNOWN_UPRN: "unknown UPRN",
     Status.NOT_FIXABLE: "invalid geometry - not fixable",
     Status.WRONG_SHAPE: "Unexpected geom type",
 }
+_LOOKED_UP = [PLACED_BY.index(way) for way in ("uprn", "postcode")]
 _SAME_PLACE_ROWS = 10
 _FAR_M = 50.0
 
@@ -51,10 +54,11 @@ def place(
     kind: GeometryKind,
     surroundings: Surroundings,
 ) -> tuple[Batch, Placement, Issues]:
-    """The rows that have a place, with `geometry`, `placed` and `outside_m`; each other row is dropped with an issue.
+    """The rows that have a place, with `geometry`, `placed`, `outside_m` and `precision_m`; each other row is dropped
+    with an issue.
 
     Rows whose `location` says nothing are placed from `alternatives` in their order and, where the layer holds
-    points, from the row's postcode.
+    points, from the row's UPRN or its postcode.
     """
     places = gather_places(batch, opened, location, alternatives, kind, surroundings)
     shapes, issues = _shaped(batch, places, kind)
@@ -66,8 +70,10 @@ def place(
             dict(enumerate(PLACED_BY)), return_dtype=pl.String
         ),
         outside_m=pl.Series(metres, dtype=pl.Float64, nan_to_null=True),
+        precision_m=pl.Series(np.round(places.precision[kept], 2), dtype=pl.Float64, nan_to_null=True),
     )
     issues = places.issues + issues + _dropped(batch, opened, location, places) + _outside_issues(placed, metres)
+    issues += _coarse_issues(places) if kind is GeometryKind.POINT else []
     share = float(np.isfinite(metres).mean()) if surroundings.boundary is not None and len(metres) else None
     return placed, Placement(places.crs, places.how, share, _one_place(places)), issues
 
@@ -97,6 +103,8 @@ def _fit_shapes(batch: Batch, places: Resolved, shapes: Geometries, rows: Rows, 
     shapes[rows] = fitted.shapes
     places.status[rows[fitted.unfixable]] = Status.NOT_FIXABLE
     places.status[rows[fitted.unfit]] = Status.WRONG_SHAPE
+    shrunk = rows[fitted.reduced]
+    places.precision[shrunk] = np.maximum(places.precision[shrunk], spread(places.shapes[shrunk]) / 2)
     numbers = batch.frame[ROW_NO]
     issues: Issues = []
     for code, mask in (("invalid geometry - fixed", fitted.mended), ("Unexpected geom type", fitted.reduced)):
@@ -108,7 +116,7 @@ def _fit_shapes(batch: Batch, places: Resolved, shapes: Geometries, rows: Rows, 
 def _one_place(places: Resolved) -> str | None:
     """Says so when most rows were given one and the same place, such as the town hall's. What more than half of the
     rows share is the median; rows at a postcode's middle may well share it."""
-    given = places.ok & (places.by != PLACED_BY.index("postcode"))
+    given = places.ok & ~np.isin(places.by, _LOOKED_UP)
     lon, lat = places.lon[given], places.lat[given]
     if len(lon) < _SAME_PLACE_ROWS:
         return None
@@ -118,6 +126,16 @@ def _one_place(places: Resolved) -> str | None:
         return None
     where = f"longitude {middle[0]:.5f}, latitude {middle[1]:.5f}"
     return f"{same} of {len(lon)} rows are at one and the same place ({where})."
+
+
+def _coarse_issues(places: Resolved) -> Issues:
+    """One issue for all points that are stated coarsely. Those that were looked up are told of one by one."""
+    coarse = places.ok & (places.precision > COARSE_M) & ~np.isin(places.by, _LOOKED_UP)
+    if not coarse.any():
+        return []
+    farthest = float(places.precision[coarse].max())
+    message = f"Some places may be off by more than {COARSE_M:.0f} metres, the worst by {farthest:,.0f} m."
+    return [feed_issue("precision-low", message, action=Action.KEPT, count=int(coarse.sum()))]
 
 
 def _dropped(batch: Batch, opened: Opened, location: Location, places: Resolved) -> Issues:

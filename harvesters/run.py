@@ -15,8 +15,10 @@ import polars as pl
 
 from datasets.errors import CitywideError, RunFailed, RunHeld, RunStopped
 from datasets.feed import Feed
-from datasets.issues import all_issues, feed_issue
+from datasets.issues import feed_issue
+from datasets.layer import Layer
 from datasets.store import runs
+from datasets.store.confirmed import settle
 from datasets.store.publish import Diff, Slice, end_missing, publish
 from datasets.store.readings import Readings, Unkept
 from datasets.store.runs import LeaseLost
@@ -25,27 +27,32 @@ from datasets.vocabulary import Decider, Outcome, Reach
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Tally
 from harvesters.apart.reading import make_ready, open_apart
-from harvesters.approvals import columns_read, last_publish, open_gates
+from harvesters.approvals import Acceptance, columns_read, last_publish, open_gates, quarantine, refuse_taken_down
 from harvesters.batch import Opened
 from harvesters.content import content_hash
 from harvesters.context import Context, Record, RunReport, Tell, Tools
 from harvesters.fetch import Fetched, Fetcher, Known, Unchanged, fetch, incomplete, keep_local
 from harvesters.formats.counts import is_whole
-from harvesters.gate import gate
+from harvesters.gate import Candidate, check_terms, gate
 from harvesters.harmonise import Harmonised, harmonise
 from harvesters.heartbeat import Heartbeat, worker_name
 from harvesters.ladder import UNCHANGED_BY, known_before, rows_are_gone
+from harvesters.memory import rules_in
+from harvesters.personal.conceal import concealed, concealed_issues, concealed_name
+from harvesters.rekeying import tell_ids
 from harvesters.screen import screen
 from harvesters.words import told_diff, told_fault, told_short
 
-__all__ = ["RunReport", "Tell", "Tools", "check", "harvest"]
+__all__ = ["Acceptance", "RunReport", "Tell", "Tools", "check", "harvest", "nothing_read", "open_fetched", "shut_gates"]
 
 logger = logging.getLogger(__name__)
 
 
-def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, accept: str | None = None) -> RunReport:
+def harvest(
+    feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, accept: Acceptance | None = None
+) -> RunReport:
     """Fetches, harmonises and publishes one feed. `path` stands in for the feed's address; `accept` is a person's
-    reason for opening every gate that is shut for these bytes. FeedBusy when another program is at it."""
+    reason for opening gates that are shut for these bytes. FeedBusy when another program is at it."""
     run_id = runs.begin_run(tools.engine, feed.id, worker_name())
     record = Record()
     diff, code, interrupt = None, None, None
@@ -58,7 +65,7 @@ def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, a
             record.values |= _counted(diff)
         except RunStopped as stopped:
             outcome, code, message = _stop_outcome(stopped), stopped.code, str(stopped)
-            if accept and outcome is Outcome.HELD:
+            if accept and outcome is Outcome.HELD and not record.values.get("gates"):
                 message += " This cannot be accepted; it has to be mended."
         except CitywideError as error:
             outcome, code, message = Outcome.FAILED, "E-FAULT", str(error)
@@ -67,13 +74,14 @@ def harvest(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None, a
             interrupt = error if isinstance(error, KeyboardInterrupt) else None
             if interrupt is None:
                 logger.exception("run %s of feed %s broke", run_id, feed.id)
+    message, issues = concealed(message), concealed_issues(record.issues)
     try:
-        _end(feed, tools, run_id, outcome, code, message, record)
+        _end(feed, tools, run_id, outcome, code, message, record, issues)
     except LeaseLost as lost:
         outcome, code, message = Outcome.FAILED, "E-FAULT", str(lost)
     if interrupt is not None:
         raise interrupt
-    return RunReport(run_id, feed, outcome, code, message, record.values, all_issues(record.issues), diff)
+    return RunReport(run_id, feed, outcome, code, message, record.values, issues, diff)
 
 
 def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> RunReport:
@@ -84,8 +92,10 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
     try:
         fetched = _fetch(context, path, Known())
         assert isinstance(fetched, Fetched)
-        harmonised = harmonise(_open(fetched, context), context)
-        shut = gate(feed, harmonised.candidate, last_publish(context.last))
+        harmonised = harmonise(open_fetched(fetched, context), context)
+        candidate = harmonised.candidate
+        shut = [*quarantine(record.issues), *gate(feed, candidate, last_publish(context.last))]
+        shut = tell_ids(context, harmonised.batch, shut, complete=candidate.complete)
         message = f"{harmonised.batch.frame.height:,} features would be published."
         if shut:
             outcome, code, message = Outcome.HELD, shut[0].code, " ".join(str(held) for held in shut)
@@ -98,11 +108,11 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
     except Exception as error:
         logger.exception("check of %s broke", feed.url)
         outcome, code, message = Outcome.FAILED, "E-FAULT", told_fault(error)
-    return RunReport(None, feed, outcome, code, message, record.values, all_issues(record.issues))
+    return RunReport(None, feed, outcome, code, concealed(message), record.values, concealed_issues(record.issues))
 
 
 def _harvest(
-    context: Context, run_id: int, path: Path | None, accept: str | None, heartbeat: Heartbeat
+    context: Context, run_id: int, path: Path | None, accept: Acceptance | None, heartbeat: Heartbeat
 ) -> tuple[Outcome, str, Diff]:
     """One pass over the feed, and a second one in full where reading the changes alone left something unexplained."""
     known = Known() if accept else known_before(context)
@@ -131,14 +141,15 @@ def _harvest(
 
 
 def _pass(
-    context: Context, run_id: int, path: Path | None, accept: str | None, heartbeat: Heartbeat, known: Known
+    context: Context, run_id: int, path: Path | None, accept: Acceptance | None, heartbeat: Heartbeat, known: Known
 ) -> tuple[Outcome, str, Diff]:
     engine, record, last = context.tools.engine, context.record, context.last
     record.values["rules_hash"] = context.rules
     fetched = _fetch(context, path, known)
     if isinstance(fetched, Unchanged):
-        return _nothing_changed(context, run_id, fetched.decided_by)
+        return _nothing_changed(context, run_id, fetched.decided_by, accept)
     archived = fetched.archived
+    refuse_taken_down(context, run_id, archived.sha256)
     runs.keep_resource(engine, archived.sha256, archived.size, fetched.name, fetched.media_type)
     comparable = (
         last is not None
@@ -149,17 +160,21 @@ def _pass(
         and fetched.reach is Reach.FULL
     )
     if comparable and last and last.resource_sha256 == archived.sha256:
-        return _nothing_changed(context, run_id, Decider.BYTES)
+        return _nothing_changed(context, run_id, Decider.BYTES, accept)
     try:
-        opened = _open(fetched, context)
+        opened = open_fetched(fetched, context)
     except RunFailed as failed:
         if not _is_emptied(failed, context):
             raise
         return _publish_nothing(context, fetched, run_id, accept, heartbeat)
+    refuse_taken_down(context, run_id, archived.sha256)
+    open_gates(context, quarantine(record.issues), run_id, archived.sha256, accept)
     if comparable and last and last.content_hash == record.values["content_hash"] and record.values["complete"]:
-        return _nothing_changed(context, run_id, Decider.CONTENT)
+        return _nothing_changed(context, run_id, Decider.CONTENT, accept)
     harmonised = harmonise(opened, context)
-    shut = gate(context.feed, harmonised.candidate, last_publish(context.last))
+    candidate = harmonised.candidate
+    shut = gate(context.feed, candidate, last_publish(context.last))
+    shut = tell_ids(context, harmonised.batch, shut, complete=candidate.complete)
     open_gates(context, shut, run_id, archived.sha256, accept)
     heartbeat.check()
     diff = _publish(context, harmonised, run_id, archived.sha256)
@@ -170,11 +185,15 @@ def _pass(
     return Outcome.PUBLISHED, features + told_diff(diff) + told_short(record), diff
 
 
-def _nothing_changed(context: Context, run_id: int, decided_by: Decider) -> tuple[Outcome, str, Diff]:
+def _nothing_changed(
+    context: Context, run_id: int, decided_by: Decider, accept: Acceptance | None
+) -> tuple[Outcome, str, Diff]:
     """The run takes over what the last one read. Where everything was fetched once more, features that were missing
     already may end by it."""
     last, record = context.last, context.record
     assert last is not None
+    if terms := check_terms(context.feed, record.licence):
+        open_gates(context, terms, run_id, last.resource_sha256, accept)
     watermark, declared = record.values.get("watermark"), record.values.get("declared")
     record.values |= {
         **last.reading,
@@ -205,13 +224,15 @@ def _fetch(context: Context, path: Path | None, known: Known) -> Fetched | Uncha
         ))  # fmt: skip
     if fetched.dataset is not None:
         record.values |= {"watermark": fetched.dataset.watermark, "declared": fetched.dataset.count}
+        record.licence = fetched.dataset.licence
     if isinstance(fetched, Fetched):
+        fetched = replace(fetched, name=concealed_name(fetched.name))
         record.values |= {"resource_sha256": fetched.archived.sha256, "reach": fetched.reach.value}
         record.issues += fetched.issues
     return fetched
 
 
-def _open(fetched: Fetched, context: Context) -> Opened:
+def open_fetched(fetched: Fetched, context: Context) -> Opened:
     """The records, with what the file says of itself."""
     tools, record, feed = context.tools, context.record, context.feed
     context.tell("open", 0, None)
@@ -261,7 +282,7 @@ def _emptied(context: Context) -> RunHeld:
 
 
 def _publish_nothing(
-    context: Context, fetched: Fetched, run_id: int, accept: str | None, heartbeat: Heartbeat
+    context: Context, fetched: Fetched, run_id: int, accept: Acceptance | None, heartbeat: Heartbeat
 ) -> tuple[Outcome, str, Diff]:
     """A feed that is empty now, once a person has said that it is meant: every feature goes missing."""
     sha256, feed = fetched.archived.sha256, context.feed
@@ -270,12 +291,22 @@ def _publish_nothing(
     context.record.values |= {**context.last.reading, "rows_read": 0, "features": 0, "complete": complete}
     open_gates(context, [_emptied(context)], run_id, sha256, accept)
     heartbeat.check()
-    columns = ("key", "rung", *context.layer.fields, "placed", "outside_m", "row_no")
-    frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    nothing = Slice(frame, np.empty(0, dtype=object), feed.id, feed.council, sha256, run_id, complete)
+    frame, shapes = nothing_read(context.layer), np.empty(0, dtype=object)
+    nothing = Slice(frame, shapes, feed.id, feed.council, sha256, run_id, complete)
     diff = publish(context.tools.engine, context.layer, nothing, datetime.now(UTC))
     context.record.values["decided_by"] = Decider.ROWS.value
     return Outcome.PUBLISHED, "The feed is empty." + told_diff(diff), diff
+
+
+def shut_gates(feed: Feed, candidate: Candidate, tools: Tools) -> list[RunHeld]:
+    """The gates that stand between what a feed would have and its publishing, as things are now."""
+    return gate(feed, candidate, last_publish(runs.last_good_run(tools.engine, feed.id)))
+
+
+def nothing_read(layer: Layer) -> pl.DataFrame:
+    """The features of a feed that has none."""
+    columns = ("key", "rung", *layer.fields, "placed", "outside_m", "precision_m", "row_no")
+    return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
 
 
 def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str) -> Diff:
@@ -288,11 +319,20 @@ def _publish(context: Context, harmonised: Harmonised, run_id: int, sha256: str)
 
 
 def _end(
-    feed: Feed, tools: Tools, run_id: int, outcome: Outcome, code: str | None, message: str, record: Record
+    feed: Feed,
+    tools: Tools,
+    run_id: int,
+    outcome: Outcome,
+    code: str | None,
+    message: str,
+    record: Record,
+    issues: pl.DataFrame,
 ) -> None:
     receipts = [asdict(receipt) for receipt in record.receipts]
     values = {**record.values, "code": code, "message": message}
-    runs.end_run(tools.engine, run_id, outcome, values, receipts, all_issues(record.issues))
+    runs.end_run(tools.engine, run_id, outcome, values, receipts, issues)
+    if outcome.value in runs.GOOD and values.get("decided_by") == Decider.ROWS.value:
+        settle(tools.engine, feed.id, rules_in(values["mapping"]))
     plan_next(tools.engine, feed)
 
 

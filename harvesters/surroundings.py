@@ -1,7 +1,7 @@
 """What a feed's locations are checked against: the city, the council and its boundary, and the gazetteer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import cos, radians
 
 import numpy as np
@@ -17,16 +17,20 @@ MARGIN_M = 5_000.0
 
 METRES_PER_DEGREE = 111_320.0
 
+PLACES_SCHEMA = pl.Schema({"code": pl.String, "lon": pl.Float64, "lat": pl.Float64})
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """`boundary` is the council's, in WGS 84, None where none is loaded. `find_postcodes` takes postcodes in upper
-    case without the space and gives those it knows as a frame of code, lon, lat."""
+    case without the space and gives those it knows as a frame of code, lon, lat; `find_uprns` does so for UPRNs without
+    noughts in front."""
 
     city: City
     council: Council
     boundary: BaseGeometry | None
     find_postcodes: Callable[[pl.Series], pl.DataFrame]
+    find_uprns: Callable[[pl.Series], pl.DataFrame] = field(default=lambda codes: PLACES_SCHEMA.to_frame())
 
     def in_city(self, lon: Floats, lat: Floats) -> NDArray[np.bool_]:
         """Which places lie within the city's extent and its margin."""

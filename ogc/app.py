@@ -131,7 +131,7 @@ class OgcService:
         headers, known = validators(collection, call, edition.address)
         if known and form is Form.JSON:
             return Answer(304, b"", b"", headers)
-        body = await item_feature(self._running().lane, collection, feature, edition.address)
+        body = await item_feature(self._running().lane, collection, feature, edition.address, call.search)
         if form is Form.HTML:
             page = await run_in_threadpool(lambda: edition.engine.item(form, collection.layer.id, feature))
             return Answer(200, HTML, page.encode(), [CACHING])

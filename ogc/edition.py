@@ -15,7 +15,7 @@ from ogc.openapi import describe_api
 from ogc.problem import Problem, unknown_collection
 from ogc.provider import SyncPool
 from ogc.query import CRS84
-from ogc.schema import geometry_schema, property_schemas, queryables
+from ogc.schema import DUPLICATES, geometry_schema, property_schemas, queryables
 from ogc.snapshot import Collection, Snapshot
 
 HTML = b"text/html; charset=utf-8"
@@ -122,7 +122,7 @@ class Edition:
         schemas = property_schemas(layer)
         own = {queryable: schemas[queryable] for queryable in queryables(layer)}
         url = f"{self.address}/collections/{name}/queryables"
-        properties = {"geometry": geometry_schema(layer), **own}
+        properties = {"geometry": geometry_schema(layer), **own, "duplicates": dict(DUPLICATES)}
         return {**document, "$id": url, "$schema": _DRAFT, "properties": properties, "additionalProperties": False}
 
     def _schema(self, name: str) -> dict[str, Any]:

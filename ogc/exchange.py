@@ -141,6 +141,8 @@ def problem_headers(problem: Problem) -> Headers:
     match problem.status:
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return [_ALLOW]
+        case HTTPStatus.MOVED_PERMANENTLY:
+            return [(b"location", str(problem.more["location"]).encode("latin-1", "replace"))]
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return [(b"retry-after", b"5"), (b"cache-control", b"no-store")]
         case HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -16,13 +16,14 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from datasets.layer import Layer
 from datasets.vocabulary import Operation
+from ogc.credits import encoded_members, read_credits
 from ogc.exchange import Call, Headers
 from ogc.negotiation import Form
 from ogc.pool import SECONDS
 from ogc.problem import Problem, too_busy
 from ogc.query import CRS84, ItemsQuery
 from ogc.snapshot import Collection
-from ogc.statements import COUNTED, ending_statement, item_statement, items_statement
+from ogc.statements import COUNTED, ending_statement, item_statement, items_statement, redirect_statement
 
 GEOJSON = b"application/geo+json"
 _GEOJSON = GEOJSON.decode()
@@ -35,10 +36,10 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[object, ...]]]
 
 async def items_page(pool: Pool, collection: Collection, query: ItemsQuery, address: str) -> bytes:
     """One page of a collection as GeoJSON."""
-    features, count, last, more, total = await _page(pool, collection.layer, query)
+    features, count, last, more, total, sources = await _page(pool, collection.layer, query)
     if not query.filtered:
-        total = collection.features
-    links = _items_links(collection, query, address, last if more else None)
+        total = collection.total(without_duplicates=query.without_duplicates)
+    links = _items_links(collection, query, address, last if more else None, sources)
     matched = b"" if total is None or (query.filtered and total > COUNTED) else b',"numberMatched":%d' % total
     return b"".join(
         (
@@ -46,6 +47,7 @@ async def items_page(pool: Pool, collection: Collection, query: ItemsQuery, addr
             features,
             b'],"numberReturned":%d' % count,
             matched,
+            encoded_members(sources),
             b',"timeStamp":"',
             datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode(),
             b'","links":',
@@ -55,12 +57,13 @@ async def items_page(pool: Pool, collection: Collection, query: ItemsQuery, addr
     )
 
 
-async def item_feature(pool: Pool, collection: Collection, feature_id: str, address: str) -> bytes:
-    """One feature as GeoJSON; Problem 404 when there never was one, 410 when it ended."""
+async def item_feature(pool: Pool, collection: Collection, feature_id: str, address: str, search: bytes = b"") -> bytes:
+    """One feature as GeoJSON; Problem 301 when it is another one now, to which `search` goes along, 404 when there
+    never was one, 410 when it ended or was withdrawn."""
     row = await _first_row(pool, *item_statement(collection.layer, feature_id)) if _can_be_id(feature_id) else None
     if row is None:
-        raise await _why_not(pool, collection.layer, feature_id)
-    return row[0][:-1] + b',"links":' + _item_links(collection, feature_id, address) + b"}"
+        raise await _why_not(pool, collection.layer, feature_id, address, search)
+    return row[0][:-1] + b',"links":' + _item_links(collection, feature_id, address, row[1], row[2]) + b"}"
 
 
 def validators(collection: Collection, call: Call, address: str) -> tuple[Headers, bool]:
@@ -74,14 +77,14 @@ def validators(collection: Collection, call: Call, address: str) -> tuple[Header
     return headers, call.holds(etag, modified)
 
 
-async def _page(pool: Pool, layer: Layer, query: ItemsQuery) -> tuple[bytes, int, int, bool, int | None]:
+async def _page(pool: Pool, layer: Layer, query: ItemsQuery) -> tuple[bytes, int, int, bool, int | None, bytes]:
     row = await _first_row(pool, *items_statement(layer, query))
     assert row is not None
     total = int(row[4]) if row[4] else None
     if row[1] == b"0" and total is not None and total > COUNTED:
         row = await _first_row(pool, *items_statement(layer, query, dense=True))
         assert row is not None
-    return row[0] or b"", int(row[1]), int(row[2] or 0), row[3] == b"t", total
+    return row[0] or b"", int(row[1]), int(row[2] or 0), row[3] == b"t", total, row[5]
 
 
 async def _first_row(pool: Pool, statement: str, values: Mapping[str, object]) -> tuple[bytes, ...] | None:
@@ -100,7 +103,10 @@ async def _first_row(pool: Pool, statement: str, values: Mapping[str, object]) -
         raise too_busy("The database does not answer at the moment. Please try again in a few seconds.") from None
 
 
-async def _why_not(pool: Pool, layer: Layer, feature_id: str) -> Problem:
+async def _why_not(pool: Pool, layer: Layer, feature_id: str, address: str, search: bytes) -> Problem:
+    moved = await _first_row(pool, *redirect_statement(layer, feature_id)) if _can_be_id(feature_id) else None
+    if moved is not None:
+        return _elsewhere(layer, moved[0].decode(), moved[1].decode(), address, search)
     row = await _first_row(pool, *ending_statement(layer, feature_id)) if _can_be_id(feature_id) else None
     if row is None or row[0].decode() != Operation.END:
         detail = f"{layer.title} has no feature {feature_id[:100]!r}. Ids are those of the features under items."
@@ -111,11 +117,21 @@ async def _why_not(pool: Pool, layer: Layer, feature_id: str) -> Problem:
     return Problem(HTTPStatus.GONE, "Gone", detail, ended_at=ended, council=council, feed=feed)
 
 
+def _elsewhere(layer: Layer, new_id: str, reason: str, address: str, search: bytes) -> Problem:
+    """Where a feature is now that was merged into another; without a new id it was withdrawn."""
+    if not new_id:
+        return Problem(HTTPStatus.GONE, "Gone", f"This {layer.singular} was withdrawn for good: {reason}")
+    location = f"{address}/collections/{layer.id}/items/{quote(new_id, safe='')}"
+    location += f"?{search.decode('latin-1')}" if search else ""
+    detail = f"This {layer.singular} has the id {new_id} now: {reason}"
+    return Problem(HTTPStatus.MOVED_PERMANENTLY, "Moved", detail, location=location, new_id=new_id)
+
+
 def _can_be_id(text: str) -> bool:
     return "\0" not in text and text.isprintable()
 
 
-def _items_links(collection: Collection, query: ItemsQuery, address: str, last: int | None) -> bytes:
+def _items_links(collection: Collection, query: ItemsQuery, address: str, last: int | None, sources: bytes) -> bytes:
     items = f"{address}/collections/{collection.layer.id}/items?"
     here, following = query.searches(Form.JSON, query.after, last or 0)
     page_as_html = "f=html" + here.removeprefix("f=json")
@@ -124,15 +140,23 @@ def _items_links(collection: Collection, query: ItemsQuery, address: str, last: 
         ("alternate", "text/html", "This page as HTML", items + page_as_html),
         *([("next", _GEOJSON, "The next page", items + following)] if last else []),
         _collection_link(collection, address),
+        *read_credits(sources.decode()).links,
     )
 
 
-def _item_links(collection: Collection, feature_id: str, address: str) -> bytes:
-    here = f"{address}/collections/{collection.layer.id}/items/{quote(feature_id, safe='')}"
+def _item_links(collection: Collection, feature_id: str, address: str, source: bytes, twins: bytes) -> bytes:
+    items = f"{address}/collections/{collection.layer.id}/items"
+    here = f"{items}/{quote(feature_id, safe='')}"
     return _links(
         ("self", _GEOJSON, "This feature as GeoJSON", f"{here}?f=json"),
         ("alternate", "text/html", "This feature as HTML", f"{here}?f=html"),
         _collection_link(collection, address),
+        *(
+            ("related", _GEOJSON, f"The same {collection.layer.singular} as {twin['council']} publishes it", href)
+            for twin in json.loads(twins or b"[]")
+            for href in [f"{items}/{quote(twin['id'], safe='')}"]
+        ),
+        *read_credits(source.decode()).links,
     )
 
 

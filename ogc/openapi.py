@@ -8,7 +8,7 @@ from typing import Any
 from datasets.layer import Layer
 from ogc.interval import ALLOWED
 from ogc.query import CRS84, DEFAULT_LIMIT, LARGEST_LIMIT
-from ogc.schema import property_schemas, published_fields, queryables
+from ogc.schema import DUPLICATES, property_schemas, published_fields, queryables
 from ogc.snapshot import Collection, Snapshot
 
 JsonObject = dict[str, Any]
@@ -58,7 +58,7 @@ def _collection_paths(collection: Collection) -> JsonObject:
     items["get"]["responses"]["200"] = _content("A page of features", geojson, "featureCollection")
     item = _path(f"{name}.item", f"One feature of {title}", geojson, name, [_FEATURE_ID, _ref("parameters", "crs")])
     item["get"]["responses"]["200"] = _content("The feature", geojson, "feature")
-    item["get"]["responses"] |= {"404": _ref("responses", "Problem"), "410": _ref("responses", "Problem")}
+    item["get"]["responses"] |= {code: _ref("responses", "Problem") for code in ("301", "404", "410")}
     return {
         about: _path(f"{name}.collection", title, "application/json", name),
         f"{about}/queryables": _path(f"{name}.queryables", f"Queryables of {title}", "application/schema+json", name),
@@ -187,6 +187,15 @@ _PARAMETERS: JsonObject = {
         "style": "form",
         "explode": False,
     },
+    "duplicates": {
+        "name": "duplicates",
+        "in": "query",
+        "description": DUPLICATES["description"],
+        "required": False,
+        "schema": {key: DUPLICATES[key] for key in ("type", "enum", "default")},
+        "style": "form",
+        "explode": False,
+    },
     "datetime": {
         "name": "datetime",
         "in": "query",
@@ -233,6 +242,20 @@ _SCHEMAS: JsonObject = {
             "features": {"type": "array", "items": _ref("schemas", "feature")},
             "numberReturned": {"type": "integer", "minimum": 0},
             "numberMatched": {"type": "integer", "minimum": 0},
+            "attribution": {"type": "string", "description": "The words to show with the features of this answer."},
+            "licences": {
+                "type": "array",
+                "description": "The licences of the features of this answer.",
+                "items": {
+                    "type": "object",
+                    "required": ["id", "title"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "title": {"type": "string"},
+                        "href": {"type": "string", "format": "uri"},
+                    },
+                },
+            },
             "timeStamp": {"type": "string", "format": "date-time"},
             "links": _LINKS,
         },

@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError
 
 from datasets.layer import Layer
+from ogc.credits import read_credits
 from ogc.query import parse_items
 from ogc.schema import property_schemas
 from ogc.snapshot import Collection
@@ -59,12 +60,14 @@ class CityFeatures(BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
         query = parse_items(self._layer, given)
         row = self._first_row(*items_statement(self._layer, query))
         assert row is not None
-        total = row[4] if query.filtered else self._source.collection.features
+        whole = self._source.collection.total(without_duplicates=query.without_duplicates)
+        total = row[4] if query.filtered else whole
         if not row[1] and row[4] is not None and row[4] > COUNTED:
             row = self._first_row(*items_statement(self._layer, query, dense=True))
             assert row is not None
-        features, count, last, more, _total = row
+        features, count, last, more, _total, sources = row
         page = {"type": "FeatureCollection", "features": json.loads(f"[{features or ''}]"), "numberReturned": count}
+        page |= read_credits(sources or "").members
         if total is not None and not (query.filtered and total > COUNTED):
             page["numberMatched"] = total
         items = f"{self._source.address}/collections/{self._layer.id}/items"

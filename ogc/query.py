@@ -11,12 +11,12 @@ from datasets.layer import Layer
 from ogc import interval
 from ogc.interval import Interval, parse_interval
 from ogc.problem import bad_value, unknown_parameter
-from ogc.schema import Value, allowed_values, parse_value, queryables
+from ogc.schema import DUPLICATES, Value, allowed_values, parse_value, queryables
 
 DEFAULT_LIMIT = 10
 LARGEST_LIMIT = 10_000
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-RESERVED = ("bbox", "bbox-crs", "crs", "cursor", "datetime", "f", "limit")
+RESERVED = ("bbox", "bbox-crs", "crs", "cursor", "datetime", "duplicates", "f", "limit")
 
 Envelope = tuple[float, float, float, float]
 
@@ -29,18 +29,20 @@ _BBOX = (
 @dataclass(frozen=True, slots=True)
 class ItemsQuery:
     """`envelopes` are the boxes that a feature must meet one of (two at the antimeridian, none asked for = empty);
-    `after` is the fid that the page before ended with; `parameters` are the request's own, without `f` and `cursor`."""
+    `after` is the fid that the page before ended with; `parameters` are the request's own, without `f` and `cursor`.
+    `without_duplicates` leaves out features that are `duplicate_of` another."""
 
     limit: int = DEFAULT_LIMIT
     after: int = 0
     envelopes: tuple[Envelope, ...] = ()
     interval: Interval | None = None
     equal: tuple[tuple[str, Value], ...] = ()
+    without_duplicates: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def filtered(self) -> bool:
-        """Whether it asks for less than the whole layer."""
+        """Whether it asks for less than the whole layer, with or without duplicates."""
         return bool(self.envelopes or self.interval or self.equal)
 
     def searches(self, form: str, *after: int) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ def parse_items(layer: Layer, given: Mapping[str, str]) -> ItemsQuery:
         envelopes=_envelopes(given["bbox"]) if "bbox" in given else (),
         interval=_interval(given["datetime"]) if "datetime" in given else None,
         equal=tuple((name, _value(layer, name, text)) for name, text in given.items() if name not in RESERVED),
+        without_duplicates=_without_duplicates(given.get("duplicates", "include")),
         parameters=tuple((name, text) for name, text in given.items() if name not in ("f", "cursor")),
     )
 
@@ -90,6 +93,12 @@ def read_cursor(text: str) -> int:
     if version != b"1" or not 0 < fid < 2**63:
         raise bad_value("cursor", text, "it is not a cursor", "only what a next link holds")
     return fid
+
+
+def _without_duplicates(text: str) -> bool:
+    if text not in DUPLICATES["enum"]:
+        raise bad_value("duplicates", text, "it is neither of two words", " | ".join(DUPLICATES["enum"]))
+    return text == "exclude"
 
 
 def _limit(text: str) -> int:

@@ -38,6 +38,26 @@ PROVENANCE: Mapping[str, dict[str, Any]] = {
         "x-ogc-unit": "m",
         "description": "How far it lies outside the council's boundary; empty when inside or unknown.",
     },
+    "precision_m": {
+        "title": "Precision",
+        "type": "number",
+        "x-ogc-unit": "m",
+        "description": "How far its place may be off, by how it was stated; empty when unknown.",
+    },
+    "duplicate_of": {
+        "title": "Duplicate of",
+        "type": "string",
+        "description": "Id of the preferred feature that is the same thing; empty when this is the preferred one.",
+    },
+    "also_published_by": {
+        "title": "Also published by",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("id", "council", "feed")},
+        },
+        "description": "All other features that are the same thing: their ids, councils and feeds; empty when none is.",
+    },
     "first_seen": {"title": "First seen", "type": "string", "format": "date-time"},
     "changed_at": {"title": "Changed", "type": "string", "format": "date-time"},
     "missing_since": {
@@ -48,6 +68,15 @@ PROVENANCE: Mapping[str, dict[str, Any]] = {
     },
     "revision": {"title": "Revision", "type": "integer", "description": "The layer's revision that last changed it."},
 }
+
+DUPLICATES: Mapping[str, Any] = {
+    "title": "Duplicates",
+    "type": "string",
+    "enum": ["include", "exclude"],
+    "default": "include",
+    "description": "Whether features that are duplicates of another, preferred one come too.",
+}
+"""A parameter of items that is no property."""
 
 _TYPES: dict[FieldType, str] = {
     FieldType.INTEGER: "integer",

@@ -12,12 +12,14 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
+from datasets.attribution import joined_words
 from datasets.city import City, Extent
 from datasets.layer import Layer
 from datasets.licence import Licence, licences
 
 _LAYERS = """
-SELECT layer.id, layer.title, layer.definition_hash, layer.definition, layer.revision, layer.features, layer.extent,
+SELECT layer.id, layer.title, layer.definition_hash, layer.definition, layer.revision, layer.features,
+       layer.duplicates, layer.extent,
        layer.published_at,
        coalesce(array_agg(DISTINCT feed.licence) FILTER (WHERE feed.id IS NOT NULL), '{}') AS licences,
        coalesce(array_agg(DISTINCT feed.attribution) FILTER (WHERE feed.attribution <> ''), '{}') AS attributions,
@@ -38,10 +40,15 @@ class Collection:
     title: str
     extent: Extent
     features: int
+    duplicates: int
     published_at: datetime | None
     licences: tuple[tuple[str, Licence], ...]
     attribution: str
     version: str
+
+    def total(self, *, without_duplicates: bool) -> int:
+        """How many features there are, with or without those that are duplicates of another."""
+        return self.features - self.duplicates if without_duplicates else self.features
 
 
 @dataclass(frozen=True)
@@ -72,9 +79,10 @@ def _collection(row: DictRow, city: City) -> Collection:
         title=row["title"],
         extent=_extent(row["extent"]) or city.extent,
         features=row["features"],
+        duplicates=row["duplicates"],
         published_at=row["published_at"],
         licences=own,
-        attribution=" ".join(dict.fromkeys(words)),
+        attribution=joined_words(words),
         version=_digest(*map(str, seen), str(row["extent"]), row["feeds"]),
     )
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     case,
     cast,
     collate,
+    distinct,
     func,
     literal_column,
     null,
@@ -40,6 +41,7 @@ from datasets.licence import licences
 from datasets.store import tables
 from datasets.store.layer_tables import change, layer_table
 from datasets.vocabulary import FieldType, GeometryKind, Operation
+from ogc.credits import BETWEEN, WITHIN
 from ogc.query import Envelope, ItemsQuery
 from ogc.schema import published_fields
 
@@ -62,6 +64,7 @@ class Shape:
     begins: bool
     ends: bool
     equal: tuple[str, ...]
+    without_duplicates: bool
 
     @property
     def probes(self) -> bool:
@@ -81,7 +84,8 @@ class Outline(UserDefinedType[str]):
 
 def items_statement(layer: Layer, query: ItemsQuery, *, dense: bool = False) -> tuple[str, dict[str, object]]:
     """SQL and values for one page. Its row: the features' JSON with commas between (NULL when none), how many, the
-    last one's fid, whether there are more, and the total: up to COUNTED + 1 when filtered, NULL when not.
+    last one's fid, whether there are more, the total: up to COUNTED + 1 when filtered, NULL when not; and the pairs
+    of licence and words that are on the page, as `ogc.credits` reads them.
 
     Where the total is above COUNTED and yet no feature came, the page is to be asked for again as `dense`.
     """
@@ -92,6 +96,7 @@ def items_statement(layer: Layer, query: ItemsQuery, *, dense: bool = False) -> 
         begins=interval is not None and interval.begin is not None,
         ends=interval is not None and interval.end is not None,
         equal=tuple(name for name, _ in query.equal),
+        without_duplicates=query.without_duplicates,
     )
     values: dict[str, object] = {"size": query.limit, "after": query.after, "attributions": _attributions()}
     values |= {f"box{number}": _outline(box) for number, box in enumerate(query.envelopes)}
@@ -104,7 +109,8 @@ def items_statement(layer: Layer, query: ItemsQuery, *, dense: bool = False) -> 
 
 
 def item_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, object]]:
-    """SQL and values for one feature's JSON; no row when the layer does not hold it."""
+    """SQL and values for one feature: its JSON, its licence with its words, and who else publishes it (JSON, or NULL);
+    no row when the layer lacks it."""
     return _item_sql(layer), {"feature_id": feature_id, "attributions": _attributions()}
 
 
@@ -113,10 +119,17 @@ def ending_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, obje
     return _ending_sql(), {"layer": layer.id, "feature_id": feature_id}
 
 
+def redirect_statement(layer: Layer, feature_id: str) -> tuple[str, dict[str, object]]:
+    """SQL and values for where a feature is now: its id, NULL where it was withdrawn, and why; no row for most."""
+    return _redirect_sql(), {"layer": layer.id, "feature_id": feature_id}
+
+
 @lru_cache(maxsize=2000)
 def _items_sql(layer: Layer, shape: Shape) -> str:
     table = layer_table(layer).alias("found")
     filters = [*_in_force(table, shape), *_equal(layer, table, shape)]
+    is_filtered = bool(filters)
+    filters += [table.c.duplicate_of.is_(None)] if shape.without_duplicates else []
     boxes = [_meets(layer, table, number) for number in range(shape.boxes)]
     places = select(table.c.fid, literal_column("found.ctid").label("at"))
     total: ColumnElement[int] = cast(null(), BigInteger)
@@ -130,7 +143,7 @@ def _items_sql(layer: Layer, shape: Shape) -> str:
     if boxes:
         # IS TRUE hides the box from the geometry index, through which everything in it would be fetched and sorted.
         filters.append(or_(*boxes).is_(true()))
-    elif filters and not shape.dense:
+    elif is_filtered and not shape.dense:
         counted: Rows = select(literal_column("1")).select_from(table).where(*filters).limit(_BEYOND_COUNTED)
         total = select(func.count()).select_from(counted.subquery()).scalar_subquery()
     return _text(_page_as_json(layer, places.where(*filters), table.c.fid, total))
@@ -153,6 +166,7 @@ def _page_as_json(layer: Layer, places: Rows, fid: ColumnElement[int], total: Co
             func.max(page.c.fid),
             beyond.is_not(None),
             total,
+            func.string_agg(distinct(_source()), literal_column(f"'{BETWEEN}'")),
         )
         .select_from(_with_sources(table, joined))
         .where(page.c.fid < func.coalesce(beyond, _END_OF_FIDS))
@@ -163,7 +177,8 @@ def _page_as_json(layer: Layer, places: Rows, fid: ColumnElement[int], total: Co
 def _item_sql(layer: Layer) -> str:
     table = layer_table(layer).alias("t")
     wanted = table.c.feature_id == bindparam("feature_id", type_=Text)
-    return _text(select(_feature(layer, table)).select_from(_with_sources(table, table)).where(wanted))
+    columns = (_feature(layer, table), _source(), table.c.also_published_by)
+    return _text(select(*columns).select_from(_with_sources(table, table)).where(wanted))
 
 
 @lru_cache(maxsize=1)
@@ -175,6 +190,16 @@ def _ending_sql() -> str:
         change.c.op != literal_column(f"'{Operation.INSERT}'"),
     )
     return _text(select(*columns).where(*wanted).order_by(change.c.id.desc()).limit(literal_column("1")))
+
+
+@lru_cache(maxsize=1)
+def _redirect_sql() -> str:
+    redirect = tables.redirect
+    wanted = (
+        redirect.c.layer == bindparam("layer", type_=Text),
+        redirect.c.old_id == bindparam("feature_id", type_=Text),
+    )
+    return _text(select(redirect.c.new_id, redirect.c.reason).where(*wanted))
 
 
 def _with_sources(table: FromClause, joined: FromClause) -> FromClause:
@@ -212,21 +237,37 @@ def _feature(layer: Layer, table: FromClause) -> ColumnElement[str]:
 
 def _own_properties(layer: Layer, table: FromClause) -> list[ColumnElement[object]]:
     feed = tables.feed
-    words = bindparam("attributions", type_=JSONB)[feed.c.licence].astext
+    words = _words()
     return [
         *(table.c[name] for name in published_fields(layer)),
         table.c.council,
         tables.council.c.name.label("council_name"),
         table.c.feed_id.label("feed"),
         feed.c.licence,
-        func.coalesce(func.nullif(feed.c.attribution, literal_column("''")), words).label("attribution"),
+        words.label("attribution"),
         feed.c.url.label("source_url"),
         table.c.resource_sha256,
     ]
 
 
+def _words() -> ColumnElement[Any]:
+    """The words to show with a feed's features: its own, or its licence's, or the council's name."""
+    feed = tables.feed
+    nothing: ColumnElement[str] = literal_column("''", Text)
+    of_licence = bindparam("attributions", type_=JSONB)[feed.c.licence].astext
+    return func.coalesce(
+        func.nullif(feed.c.attribution, nothing), func.nullif(of_licence, nothing), tables.council.c.name
+    )
+
+
+def _source() -> ColumnElement[str]:
+    """A feature's licence and words; in the C collation, because many are sorted to find the distinct ones."""
+    return collate(tables.feed.c.licence.concat(literal_column(f"'{WITHIN}'")).concat(_words()), "C")
+
+
 def _record_properties(table: FromClause) -> list[ColumnElement[object]]:
-    own = ("placed", "outside_m", "first_seen", "changed_at", "missing_since", "revision")
+    placed = ("placed", "outside_m", "precision_m", "duplicate_of", "also_published_by")
+    own = (*placed, "first_seen", "changed_at", "missing_since", "revision")
     return [
         table.c.row_no.label("row"),
         tables.resource.c.first_fetched_at.label("retrieved_at"),

@@ -8,10 +8,13 @@ import typer
 from typer.exceptions import TyperException
 
 from portal import console
-from portal.commands import feeds, layers, loads
+from portal.commands import coverage, feeds, layers, loads, matches, quality, rules, tasks
 from portal.commands.harvest import harvest
+from portal.commands.history import as_of, changes, history, rollback
+from portal.commands.rebuild import rebuild
 from portal.commands.serve import migrate, serve, up
 from portal.commands.status import status
+from portal.commands.takedown import takedown
 from portal.commands.worker import worker
 
 app = typer.Typer(
@@ -27,8 +30,19 @@ app.command()(migrate)
 app.command()(harvest)
 app.command()(worker)
 app.command()(status)
+app.command()(takedown)
+app.command()(history)
+app.command()(changes)
+app.command("as-of")(as_of)
+app.command()(rollback)
+app.command()(rebuild)
+app.command("coverage")(coverage.show)
+app.command("quality")(quality.show)
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(layers.app, name="layers")
+app.add_typer(matches.app, name="matches")
+app.add_typer(rules.app, name="rules")
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(loads.boundaries, name="boundaries")
 app.add_typer(loads.places, name="places")
 

@@ -1,7 +1,7 @@
 """The one Jinja environment: GOV.UK Frontend components, our templates, and how values are written for people."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from jinja2 import (
@@ -48,7 +48,7 @@ def make_environment(assets: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=moment, number=number, size=size, percent=percent, named=words.named)
+    environment.filters.update(moment=moment, day=day, number=number, size=size, percent=percent, named=words.named)
     environment.globals.update(
         assets=assets, words=words, cell=cell, long_cell=long_cell, number_cell=number_cell, head=head
     )
@@ -60,6 +60,11 @@ def moment(when: datetime) -> Markup:
     utc = when.astimezone(UTC)
     said = f"{utc.day} {words.MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
     return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", said)
+
+
+def day(when: date) -> str:
+    """A day as `22 November 2026`."""
+    return f"{when.day} {words.MONTHS[when.month - 1]} {when.year}"
 
 
 def number(value: int) -> str:

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from datasets.city import Extent
 from datasets.layer import Layer, LayerField, layers
 from datasets.licence import Licence, licences
-from datasets.store.catalogue import FeedStanding, RunLine, Standing
+from datasets.store.catalogue import FeedStanding, LayerStanding, RunLine
+from datasets.store.coverage import Standing
 from datasets.store.run_report import RunReport
 from datasets.vocabulary import (
     Action,
     CouncilState,
     Decider,
+    Duty,
     FieldType,
     GeometryKind,
+    Level,
     Outcome,
     Reach,
     Responsibility,
@@ -32,6 +35,21 @@ STATES: Mapping[CouncilState, str] = {
     CouncilState.FAILED: "The last run could not read the feed. The last good data, if there is any, stays up.",
     CouncilState.WAITING: "A feed is registered and has not been harvested yet.",
     CouncilState.MISSING: "No feed is registered, so none of this council's features are here.",
+}
+
+DUTIES: Mapping[Duty, str] = {
+    Duty.STATUTORY: "Councils must publish this by law.",
+    Duty.EXPECTED: "Councils are expected to publish this.",
+    Duty.ENCOURAGED: "Councils are encouraged to publish this.",
+}
+
+LEVELS: Mapping[Level, str] = {
+    Level.NONE: "None: nothing is served, or by too few councils.",
+    Level.SOME: "Some: there are features, with gaps.",
+    Level.INDICATIVE: "Indicative: good enough to see roughly what is where.",
+    Level.AUTHORITATIVE: "Authoritative: it is the council's own data, whole and openly licensed.",
+    Level.USABLE: "Usable: values and places are nearly all there, and nothing is known to be wrong.",
+    Level.TRUSTWORTHY: "Trustworthy: fresh, whole and without an open task.",
 }
 
 TYPES: Mapping[FieldType, str] = {
@@ -71,6 +89,7 @@ DECIDERS: Mapping[Decider, str] = {
 
 RUNGS: Mapping[Rung, str] = {
     Rung.REFERENCE: "by the council's own reference",
+    Rung.PLATFORM: "by a lasting key of the council's platform",
     Rung.NATIONAL: "by a national reference such as the UPRN",
     Rung.NATURAL: "by name, for want of a reference",
     Rung.NATURAL_WITH_PLACE: "by name and place, for want of a reference",
@@ -118,6 +137,16 @@ def example_box(extent: Extent) -> str:
     return ",".join(f"{edge:.3f}" for edge in (x - half_width, y - half_height, x + half_width, y + half_height))
 
 
+def begun_and_awaited(
+    known: Mapping[str, LayerStanding], standings: Iterable[Standing]
+) -> tuple[list[Layer], list[Layer]]:
+    """The layers that have a feed or a feature, and those for which no council has anything yet."""
+    fed = {standing.layer for standing in standings if standing.feeds}
+    named = [layer for layer in layers().values() if layer.id in known]
+    begun = [layer for layer in named if layer.id in fed or known[layer.id].features]
+    return begun, [layer for layer in named if layer not in begun]
+
+
 def layer_title(layer: str) -> str:
     """A layer's title; its id where it is no longer defined."""
     return layers()[layer].title if layer in layers() else layer
@@ -129,6 +158,12 @@ def feature_noun(layer: str, count: int) -> str:
     if known is None:
         return named(count, "feature")
     return f"{count:,} {known.singular if count == 1 else known.title[0].lower() + known.title[1:]}"
+
+
+def field_title(layer: str, field: str) -> str:
+    """What a layer's field is called; its name where the layer no longer has it."""
+    known = layers().get(layer)
+    return known.fields[field].title if known is not None and field in known.fields else field
 
 
 def shown_fields(layer: Layer) -> dict[str, LayerField]:

@@ -7,6 +7,7 @@ whose program is gone, feeds that are due, and now and then what killed programs
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from threading import Event, Thread
 
 from procrastinate import App, BaseRetryStrategy, RetryDecision
@@ -17,7 +18,7 @@ from datasets.errors import CitywideError, RunFailed
 from datasets.feed import Feed
 from datasets.store import feeds as store
 from datasets.store import runs
-from datasets.store.queue import TASK, enqueue, hand_over, one_at_a_time, queue_app, waiting
+from datasets.store.queue import TASK, enqueue, is_waiting, one_at_a_time, queue_app, waiting
 from datasets.store.readings import files_noted
 from datasets.store.runs import FeedBusy
 from datasets.store.schedule import MOST_TRIES, STOPPED, being_harvested, due_feeds, losses_in_a_row, plan_next
@@ -110,23 +111,23 @@ class Worker:
         app.task(name=TASK, retry=_Again())(self._harvest)
         return app
 
-    def _harvest(self, feed_id: str, accept: str | None = None) -> None:
+    def _harvest(self, feed_id: str, accept: object = None) -> None:
         """One job. Whatever becomes of the feed is in its run; only a feed that is taken or broken off is tried again,
-        unless another job of it waits."""
+        unless another job of it waits. What an earlier version queued may say `accept`, which has no use any more."""
         try:
-            self._harvest_once(feed_id, accept)
+            self._harvest_once(feed_id)
         except (FeedBusy, _BrokenOff):
-            if not hand_over(self._tools.engine, feed_id, accept):
+            if not is_waiting(self._tools.engine, feed_id):
                 raise
 
-    def _harvest_once(self, feed_id: str, accept: str | None) -> None:
+    def _harvest_once(self, feed_id: str) -> None:
         if self._stopping.is_set():
             raise _BrokenOff("The worker is being stopped.")
         feed = _find_feed(self._tools, feed_id)
         if feed is None:
             logger.info("feed %s was removed while it waited", feed_id)
             return
-        report = harvest(feed, self._tools, self._told, accept=accept)
+        report = harvest(feed, self._tools, self._told)
         if report.code == STOPPED:
             raise _BrokenOff(report.message)
 
@@ -185,15 +186,13 @@ async def _free_lost_jobs(tools: Tools, app: App) -> None:
 
 async def _free_lost_job(tools: Tools, app: App, job: Job) -> None:
     assert job.id is not None
-    feed_id, reason = str(job.task_kwargs["feed_id"]), job.task_kwargs.get("accept")
-    accept = str(reason) if reason else None
+    feed_id = str(job.task_kwargs["feed_id"])
     again = _goes_back(tools, feed_id, job.attempts)
-    if again and not hand_over(tools.engine, feed_id, accept):
-        try:
+    if again and not is_waiting(tools.engine, feed_id):
+        # Another job of the feed may have begun to wait since, which then stands in for this one.
+        with suppress(UniqueViolation):
             await app.job_manager.retry_job(job)
             return
-        except UniqueViolation:
-            hand_over(tools.engine, feed_id, accept)
     elif not again:
         logger.warning("feed %s was lost time and again; it is tried again later", feed_id)
         _plan(tools, feed_id)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from datasets.errors import RunFailed
 from datasets.feed import Feed
 from harvesters.batch import ROW_NO, Opened
-from harvesters.run import RunReport, Tools, harvest
+from harvesters.run import Acceptance, RunReport, Tools, harvest
 from harvesters.web.session import Session
 from tests.serving import serving
 
@@ -79,6 +79,11 @@ def table(columns: Mapping[str, Sequence[object]], layer_name: str | None = None
     return Opened("CSV", records, records.height, [], layer_name=layer_name)
 
 
+def saying(reason: str, *codes: str) -> Acceptance:
+    """An operator's word for opening these gates."""
+    return Acceptance(frozenset(codes), reason)
+
+
 class Desk:
     """One feed on its way through the real pipeline: its bytes are laid down as a file and harvested."""
 
@@ -87,7 +92,7 @@ class Desk:
         self.feed = feed or feed_of()
         self.path = folder / "toilets.csv"
 
-    def harvest(self, content: bytes | Sequence[Mapping[str, object]], accept: str | None = None) -> RunReport:
+    def harvest(self, content: bytes | Sequence[Mapping[str, object]], accept: Acceptance | None = None) -> RunReport:
         self.path.write_bytes(content if isinstance(content, bytes) else csv_bytes(content))
         return harvest(self.feed, self.tools, quiet, path=self.path, accept=accept)
 

@@ -37,6 +37,14 @@ from tests.peers.arcgis import served
 NUMBERS = itertools.count(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_layers_but_the_shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The home of this checkout may hold layers of whoever works here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CITYWIDE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     # Not under pytest's own folder: the account that runs PostgreSQL for root may not enter that.

@@ -14,13 +14,24 @@ from tests.builders import csv_bytes, toilets
 
 COMMANDS = [
     "up", "serve", "migrate", "harvest", "status", "feeds", "feeds add", "feeds list", "feeds show", "feeds remove",
-    "feeds check", "layers", "layers list", "layers show", "boundaries", "boundaries load", "places", "places load",
+    "feeds check", "layers", "layers list", "layers show", "layers new", "boundaries", "boundaries load", "places",
+    "places load",
+    "takedown", "coverage", "quality", "tasks", "tasks list", "tasks mute",
+    "matches", "matches list", "matches decide", "matches find",
 ]  # fmt: skip
 
 WRONG = [
     ("nonsense", 2, "No such command 'nonsense'."),
     ("harvest", 2, "name one or more feeds, or say --all"),
     ("harvest nobody-toilets", 1, "There is no feed 'nobody-toilets'."),
+    ("harvest --all --accept E-SHRUNK --reason meant", 2, "--accept goes with exactly one feed"),
+    ("harvest a-toilets b-toilets --accept E-SHRUNK --reason meant", 2, "--accept goes with exactly one feed"),
+    ("harvest a-toilets --accept E-SHRUNK", 2, "say which gate, and why"),
+    ("harvest a-toilets --reason meant", 2, "say which gate, and why"),
+    ("harvest a-toilets --accept E-SHRANK --reason meant", 2, "there is no gate 'E-SHRANK'"),
+    ("harvest a-toilets --accept E-NOTHING-USABLE --reason meant", 2, "cannot be accepted"),
+    ("takedown nobody-toilets --reason leak", 1, "There is no feed 'nobody-toilets'."),
+    ("takedown nobody-toilets", 2, "--reason"),
     ("feeds add", 2, "URL is needed"),
     ("feeds add ftp://example.org/x.csv --council Ashmere --layer libraries", 1, "http:// or https://"),
     ("feeds add http://example.org/x.csv --council Camden --layer libraries", 1, "not a council of Merebank"),
@@ -30,6 +41,10 @@ WRONG = [
     ("feeds check /no/such/file --council Ashmere --layer libraries", 1, "There is no file"),
     ("feeds remove nobody-toilets", 1, "There is no feed"),
     ("layers show trees", 1, "There is no layer 'trees'"),
+    ("matches decide 7 perhaps --reason seen", 2, "neither same nor different"),
+    ("matches decide 7 same", 2, "--reason"),
+    ("matches decide 7 same --reason seen", 1, "There is no pair 7"),
+    ("matches list trees", 1, "There is no layer 'trees'"),
     ("serve --port 99999", 2, "--port"),
 ]
 

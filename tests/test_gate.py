@@ -9,17 +9,15 @@ from datasets.vocabulary import Rung
 from harvesters.gate import Candidate, LastPublish, gate
 from tests.builders import feed_of
 
-COLUMNS = ("Name", "Easting", "Northing")
-
 
 def shut(last: LastPublish | None = None, *, licence: str = "OGL-UK-3.0", **given: Any) -> dict[str, str]:
     """The gates that are shut for a harvest that is good but for what is given: their codes and sentences."""
-    good = Candidate(100, Rung.REFERENCE, COLUMNS, (*COLUMNS, "Colour"), far_outside=0.0)
+    good = Candidate(100, Rung.REFERENCE, far_outside=0.0)
     return {held.code: str(held) for held in gate(feed_of(licence=licence), replace(good, **given), last)}
 
 
-def last(features: int = 100, rung: Rung = Rung.REFERENCE, columns: tuple[str, ...] = COLUMNS) -> LastPublish:
-    return LastPublish(features, rung, columns)
+def last(features: int = 100, rung: Rung = Rung.REFERENCE) -> LastPublish:
+    return LastPublish(features, rung)
 
 
 def test_a_good_harvest_passes_every_gate() -> None:
@@ -27,7 +25,13 @@ def test_a_good_harvest_passes_every_gate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("licence", "code"), [("unknown", "licence-unknown"), ("ODbL-1.0", "licence-not-open"), ("CC-BY-4.0", None)]
+    ("licence", "code"),
+    [
+        ("unknown", "licence-unknown"),
+        ("ODbL-1.0", "licence-share-alike"),
+        ("closed", "licence-not-open"),
+        ("CC-BY-4.0", None),
+    ],
 )
 def test_only_an_open_licence_passes(licence: str, code: str | None) -> None:
     assert set(shut(licence=licence)) == ({code} if code else set())
@@ -54,18 +58,6 @@ def test_a_shrunk_feed_is_told_in_figures() -> None:
     assert shut(last(1200), features=300) == {"E-SHRUNK": "The feed had 1,200 features and now has 300."}
 
 
-def test_a_column_that_was_used_and_is_gone_is_held_with_what_stands_in_its_place() -> None:
-    columns = ("Site name", "Easting", "Northing")
-    assert shut(last(), columns=columns, file_columns=columns) == {
-        "W-SCHEMA-DRIFT": "Used last time and gone now: 'Name'. In their place the mapping would now use 'Site name'."
-    }
-
-
-def test_more_columns_than_last_time_pass_and_so_does_one_that_is_only_used_no_more() -> None:
-    assert shut(last(), file_columns=(*COLUMNS, "Notes"), columns=(*COLUMNS, "Notes")) == {}
-    assert shut(last(), columns=COLUMNS[1:]) == {}
-
-
 def test_what_a_stage_doubted_is_a_gate_that_a_person_may_open() -> None:
     assert shut(doubts=(("same place", "All in one place."),)) == {"same place": "All in one place."}
 
@@ -76,12 +68,11 @@ def test_another_way_of_recognising_features_is_held() -> None:
 
 
 def test_every_gate_that_is_shut_is_told_at_once() -> None:
-    bad = {"features": 0, "far_outside": 0.9, "columns": ("X",), "file_columns": ("X",), "rung": Rung.FINGERPRINT}
+    bad = {"features": 0, "far_outside": 0.9, "rung": Rung.FINGERPRINT}
     assert list(shut(last(), licence="unknown", **bad)) == [
         "licence-unknown",
         "E-NOTHING-USABLE",
         "E-MOSTLY-OUTSIDE",
-        "W-SCHEMA-DRIFT",
         "key-changed",
         "E-SHRUNK",
     ]

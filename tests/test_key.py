@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+import pytest
 import shapely
 
 from datasets.issues import all_issues
@@ -13,7 +14,7 @@ from datasets.vocabulary import Rung
 from harvesters.batch import ROW_NO, Batch
 from harvesters.key import key
 from harvesters.type import type_values
-from tests.builders import LAT, LON, Desk, counts, toilet, toilets
+from tests.builders import LAT, LON, Desk, counts, table, toilet, toilets
 
 TOILETS = find_layer("public-toilets")
 
@@ -46,6 +47,46 @@ def test_case_and_outer_space_of_a_reference_do_not_matter_but_punctuation_does(
 def test_a_national_number_is_next() -> None:
     rows = batch(uprn=["100", "101"], name=["Ash", "Ash"])
     assert keyed(rows)[:2] == (["100", "101"], Rung.NATIONAL)
+
+
+def test_any_national_number_of_the_layer_will_do_and_the_first_that_tells_rows_apart() -> None:
+    fields = {**TOILETS.fields, "urn": TOILETS.fields["reference"].model_copy(update={"national": True})}
+    layer = TOILETS.model_copy(update={"fields": fields})
+    rows = batch(uprn=["100", "100"], name=["Ash", "Ash"]).with_columns(urn=pl.Series(["7", "8"]))
+    result, rung, _ = key(rows, layer)
+    assert (rung, result.frame["key"].to_list()) == (Rung.NATIONAL, ["7", "8"])
+
+
+UUIDS = ["0a1b2c3d-0000-4000-8000-000000000001", "0A1B2C3D-0000-4000-8000-000000000002"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "rung"),
+    [
+        ("GlobalID", UUIDS, Rung.PLATFORM),
+        ("asset_uuid", [f"{{{one}}}" for one in UUIDS], Rung.PLATFORM),
+        ("GlobalID", [UUIDS[0], UUIDS[0]], Rung.NATURAL),
+        ("GlobalID", ["1", "2"], Rung.NATURAL),
+        ("OBJECTID", UUIDS, Rung.NATURAL),
+    ],
+    ids=["a global id", "of the publisher", "repeated", "only numbers", "numbered anew"],
+)
+def test_a_lasting_key_of_the_platform_comes_after_the_reference(column: str, values: list[str], rung: Rung) -> None:
+    rows = batch(name=["Ash", "Birch"])
+    opened = table({column: values})
+    assert key(rows, TOILETS, None, opened)[1] is rung
+    assert key(batch(reference=["A", "B"], name=["Ash", "Birch"]), TOILETS, None, opened)[1] is Rung.REFERENCE
+
+
+def test_a_lasting_key_follows_its_row_where_others_were_left_out() -> None:
+    rows = batch(name=["Ash", "Birch"]).keep(pl.Series([False, True]))
+    assert key(rows, TOILETS, None, table({"uuid": UUIDS}))[0].frame["key"].to_list() == [UUIDS[1].lower()]
+
+
+def test_ids_that_a_server_makes_up_for_each_answer_are_no_references() -> None:
+    made_up = ["toilets.fid--1a2b_17c", "toilets.fid--1a2b_17d"]
+    assert keyed(batch(reference=made_up, name=["Ash", "Birch"]))[1] is Rung.NATURAL
+    assert keyed(batch(reference=["toilets.1", "toilets.2"], name=["Ash", "Birch"]))[1] is Rung.REFERENCE
 
 
 def test_then_name_and_address_and_where_they_repeat_the_place_as_well() -> None:

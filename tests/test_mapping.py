@@ -325,16 +325,6 @@ def test_fields_that_may_name_people_are_never_proposed() -> None:
     assert propose_fields(layer, table({"Managed by": PLACES}), set()) == []
 
 
-def test_a_column_renamed_since_last_time_is_held_and_the_good_data_stays(desk: Desk) -> None:
-    desk.harvest(toilets(5))
-    before = desk.rows()
-    renamed = [{"Site Name" if name == "Name" else name: value for name, value in row.items()} for row in toilets(6)]
-    report = desk.harvest(renamed)
-    assert (report.outcome, report.code) == ("held", "W-SCHEMA-DRIFT")
-    assert "gone now: 'Name'" in report.message and "'Site Name'" in report.message
-    assert desk.rows() == before
-
-
 def test_a_new_column_is_no_drift(desk: Desk) -> None:
     desk.harvest(toilets(5))
     assert desk.harvest([toilet(number, Colour="red") for number in range(1, 6)]).outcome == "unchanged"

@@ -81,7 +81,7 @@ class Shelf:
     def changes(self, revision: int) -> list[dict[str, Any]]:
         return query(
             self.engine,
-            "SELECT op, feature_id, before, council FROM layers.change WHERE revision = :revision ORDER BY id",
+            "SELECT op, feature_id, before, geom, council FROM layers.change WHERE revision = :revision ORDER BY id",
             revision=revision,
         )
 
@@ -97,6 +97,7 @@ def slice_of(keys: list[str], names: list[str], places: Sequence[object], feed_i
         rung=pl.lit("reference"),
         placed=pl.lit("coordinates"),
         outside_m=pl.lit(None, pl.Float64),
+        precision_m=pl.lit(None, pl.Float64),
     )
     return Slice(frame, np.array(places, dtype=object), feed_id, ASHMERE, "00" * 32, 1, complete)
 
@@ -161,7 +162,7 @@ def test_a_missing_feature_ends_with_a_second_complete_fetch_after_seven_days(sh
     assert (diff.ended, diff.total, len(shelf.rows())) == (1, 1, 1)
     [tombstone] = shelf.changes(diff.revision)
     assert (tombstone["op"], tombstone["feature_id"], tombstone["council"]) == ("end", feature_id, ASHMERE)
-    assert tombstone["before"]["name"] == "Birch Road" and tombstone["before"]["geom"]
+    assert tombstone["before"]["name"] == "Birch Road" and tombstone["geom"]
 
 
 def test_unchanged_bytes_end_a_missing_feature_as_well(shelf: Shelf) -> None:

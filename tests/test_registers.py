@@ -12,11 +12,11 @@ from datasets.city import SHIPPED, City, read_city
 from datasets.errors import CitywideError, RegisterError
 from datasets.feed import Cadence, Feed, read_feed, shipped_feeds
 from datasets.issues import IssueCode, issue_codes, row_issues
-from datasets.layer import find_layer, layers, read_layer
+from datasets.layer import find_layer, read_layer
 from datasets.licence import Licence, find_licence, licences
 from datasets.register import read_document, read_register
 from datasets.settings import Settings, read_settings
-from datasets.vocabulary import Action, FieldType
+from datasets.vocabulary import Action
 from tests.builders import feed_of
 
 CITY = """
@@ -88,7 +88,7 @@ def test_a_bad_line_of_a_register_is_refused_by_file_and_key(
     ("line", "told"),
     [
         ('council = "Ashmere"', "council: String should match"),
-        ('layer = "trees"', "There is no layer 'trees'; there are conservation-areas"),
+        ('layer = "trees"', "There is no layer 'trees'; there are air-quality-sites, "),
         ('licence = "do what you like"', "licence: 'do what you like' is not a licence we know; use one of OGL-UK-3.0"),
         ('url = "file:///etc/passwd"', "url: the address must begin with http"),
         ('url = "https://me:secret@example.org/"', "url: the address must not hold a user name or password"),
@@ -116,7 +116,7 @@ def test_a_bad_feed_document_is_refused_by_file_and_key(written: Callable[[str],
         ('type = "postcode"', 'type = "zip"', r"libraries\.toml: field\.postcode\.type: .*\(found 'zip'\)"),
         ("[field.postcode]", "[field.Postcode]", "'Postcode' cannot be a field name"),
         ("[field.postcode]", "[field.geom]", "'geom' cannot be a field name"),
-        ('needs = [["name"]]', 'needs = [["colour"]]', "name a field 'colour' that the layer lacks"),
+        ('needs = [["name"]]', 'needs = [["colour"]]', r"libraries\.toml: needs: there is no field 'colour'"),
         ('geometry = "point"', 'geometry = "line"', r"libraries\.toml: geometry"),
         ("[field.library_type.codes]", "[field.library_type.other]", r"field\.library_type"),
     ],
@@ -178,36 +178,6 @@ def test_a_city_that_there_is_not_is_told_with_those_there_are(settings: Setting
         RegisterError, match=r"There is no city 'atlantis'\. Shipped are demo, greater-manchester, london"
     ):
         read_city(replace(settings, city="atlantis"))
-
-
-def test_the_four_layers_are_there_with_an_envelope_in_front() -> None:
-    assert set(layers()) == {"public-toilets", "conservation-areas", "libraries", "polling-stations"}
-    for layer in layers().values():
-        assert list(layer.fields)[:6] == ["reference", "name", "start_date", "end_date", "documentation_url", "notes"]
-
-
-def test_every_field_can_be_found_and_explained() -> None:
-    for layer in layers().values():
-        for name, field in layer.fields.items():
-            assert field.title and field.description.endswith("."), (layer.id, name)
-            assert field.aliases or field.parts or field.personal, (layer.id, name)
-
-
-def test_no_alias_names_two_fields_of_a_layer() -> None:
-    for layer in layers().values():
-        seen: dict[str, str] = {}
-        for name, field in layer.fields.items():
-            for alias in set(field.aliases):
-                other = seen.setdefault(alias.lower(), name)
-                assert other == name, f"{layer.id}: {alias!r} is an alias of {other} and {name}"
-
-
-def test_no_synonym_stands_for_two_codes() -> None:
-    for layer in layers().values():
-        for name, field in layer.fields.items():
-            synonyms = [word.lower() for code, words in field.codes.items() for word in {code.lower(), *words}]
-            assert len(synonyms) == len(set(synonyms)), (layer.id, name)
-            assert bool(field.codes) == (field.type in (FieldType.CODE, FieldType.CODES))
 
 
 def test_a_definition_written_anew_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from tests.builders import (
     feed_of,
     query,
     quiet,
+    saying,
     served,
     toilet,
     toilets,
@@ -246,7 +247,7 @@ def test_checking_a_feed_that_would_be_held_says_every_reason(desk: Desk) -> Non
 def test_accepting_opens_the_gates_for_the_same_bytes_only(desk: Desk) -> None:
     desk.harvest(toilets(100))
     assert held(desk, toilets(20)).code == "E-SHRUNK"
-    report = desk.harvest(toilets(20), accept="The council closed them.")
+    report = desk.harvest(toilets(20), accept=saying("The council closed them.", "E-SHRUNK"))
     assert (report.outcome, report.diff.missing) == (Outcome.PUBLISHED, 80)  # type: ignore[union-attr]
     [approval] = query(desk.tools.engine, "SELECT gate, reason, resource_sha256, run FROM citywide.approval")
     assert (approval["gate"], approval["reason"]) == ("E-SHRUNK", "The council closed them.")
@@ -259,14 +260,14 @@ def test_accepting_opens_the_gates_for_the_same_bytes_only(desk: Desk) -> None:
 
 def test_after_an_accepted_loss_the_feed_is_measured_against_what_was_accepted(desk: Desk) -> None:
     desk.harvest(toilets(100))
-    desk.harvest(toilets(20), accept="The council closed them.")
+    desk.harvest(toilets(20), accept=saying("The council closed them.", "E-SHRUNK"))
     assert desk.harvest(toilets(21)).outcome is Outcome.PUBLISHED
 
 
 def test_accepting_one_feed_opens_no_gate_of_another(desk: Desk) -> None:
     desk.feed = feed_of(licence="unknown")
     save_feed(desk.tools.engine, desk.feed)
-    desk.harvest(toilets(3), accept="Told by telephone.")
+    desk.harvest(toilets(3), accept=saying("Told by telephone.", "licence-unknown"))
     other = feed_of("ashmere-other-toilets", licence="unknown")
     save_feed(desk.tools.engine, other)
     desk.feed = other
@@ -276,7 +277,7 @@ def test_accepting_one_feed_opens_no_gate_of_another(desk: Desk) -> None:
 def test_a_licence_that_is_taken_back_holds_the_same_bytes(desk: Desk) -> None:
     desk.harvest(toilets(3))
     desk.feed = feed_of(licence="ODbL-1.0")
-    assert held(desk, toilets(3)).code == "licence-not-open"
+    assert held(desk, toilets(3)).code == "licence-share-alike"
 
 
 def test_two_feeds_of_one_council_stand_side_by_side(desk: Desk) -> None:

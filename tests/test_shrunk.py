@@ -4,7 +4,7 @@ read that is not whole ends nothing."""
 import pytest
 
 from datasets.vocabulary import Outcome
-from tests.builders import Desk, counts, csv_bytes, toilets
+from tests.builders import Desk, counts, csv_bytes, saying, toilets
 from tests.changing_layer import Layer, days_pass
 
 EVERYTHING = "*, ctid::text, xmin::text"
@@ -94,5 +94,5 @@ def test_an_empty_feed_is_published_when_a_person_says_that_it_is_meant(desk: De
     desk.harvest(toilets(3))
     header = csv_bytes(toilets(1)).splitlines(keepends=True)[0]
     assert desk.harvest(header).outcome is Outcome.HELD
-    report = desk.harvest(header, accept="they were all sold")
+    report = desk.harvest(header, accept=saying("they were all sold", "E-SHRUNK"))
     assert report.outcome is Outcome.PUBLISHED and report.diff is not None and report.diff.missing == 3

@@ -105,16 +105,6 @@ def test_a_feed_waits_in_the_queue_only_once(tools: Tools) -> None:
     assert [enqueue(tools.engine, [feed_of()]) for _ in range(2)] == [1, 0]
 
 
-def test_a_feed_that_waits_already_takes_over_a_reason_for_accepting(tools: Tools) -> None:
-    save_feed(tools.engine, feed_of())
-    accepted = []
-    for accept in (None, "They closed them.", None):
-        enqueue(tools.engine, [feed_of()], accept)
-        [job] = query(tools.engine, "SELECT args FROM procrastinate.procrastinate_jobs")
-        accepted.append(job["args"]["accept"])
-    assert accepted == [None, "They closed them.", "They closed them."]
-
-
 def test_a_feed_that_a_living_program_harvests_is_left_to_it(tools: Tools) -> None:
     save_feed(tools.engine, feed_of())
     runs.begin_run(tools.engine, "ashmere-toilets", "another program")

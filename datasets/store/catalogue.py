@@ -1,31 +1,20 @@
-"""What is in, which councils are in, and how fresh it is: the questions that pages and `citywide status` ask.
+"""What is in, where it comes from, and how fresh it is: the questions that pages and `citywide status` ask.
 
 Separate from the tables because nothing here writes, and every answer is a plain value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, true
+from sqlalchemy import Connection, Row, Select, and_, select, true
 
 from datasets.feed import Cadence
-from datasets.layer import Layer
 from datasets.store import tables
-from datasets.store.layer_tables import layer_table
-from datasets.vocabulary import CouncilState, Outcome, RunState
+from datasets.vocabulary import CouncilState, Outcome, Rung, RunState
 
 GOOD = (Outcome.PUBLISHED.value, Outcome.UNCHANGED.value)
-
-_WORST_FIRST = (
-    CouncilState.FAILED,
-    CouncilState.HELD,
-    CouncilState.STALE,
-    CouncilState.WAITING,
-    CouncilState.IN,
-)
-"""Of a council's several feeds for one layer, the one that stands worst speaks for it, so that no trouble is hidden."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,8 @@ class CouncilName:
 
 @dataclass(frozen=True)
 class FeedStanding:
-    """A feed with its last ended run, its last good one (published or unchanged) and its last published one."""
+    """A feed with its last ended run, its last good one (published or unchanged) and its last published one.
+    `complete` and `rung` are of the last good one."""
 
     id: str
     council: CouncilName
@@ -68,6 +58,8 @@ class FeedStanding:
     good_at: datetime | None
     changed_run: int | None
     changed_at: datetime | None
+    complete: bool | None
+    rung: Rung | None
 
     def state(self, now: datetime) -> CouncilState:
         """How the feed stands at `now`. It is stale when twice its cadence has gone by without a good check, and
@@ -81,28 +73,6 @@ class FeedStanding:
         if self.good_at is None or now - self.good_at > timedelta(days=2 * self.cadence.days):
             return CouncilState.STALE
         return CouncilState.IN
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One council in one layer: its state, and the live feeds that state comes from."""
-
-    council: CouncilName
-    layer: str
-    state: CouncilState
-    feeds: tuple[FeedStanding, ...]
-
-    @property
-    def checked_at(self) -> datetime | None:
-        return _latest(feed.checked_at for feed in self.feeds)
-
-    @property
-    def changed_at(self) -> datetime | None:
-        return _latest(feed.changed_at for feed in self.feeds)
-
-    @property
-    def good_at(self) -> datetime | None:
-        return _latest(feed.good_at for feed in self.feeds)
 
 
 @dataclass(frozen=True)
@@ -156,34 +126,6 @@ def feed_standings(
     return [_feed_standing(row) for row in connection.execute(statement)]
 
 
-def coverage(
-    connection: Connection,
-    layers: Mapping[str, Layer],
-    now: datetime,
-    *,
-    council: str | None = None,
-    layer: str | None = None,
-) -> list[Standing]:
-    """Every council in every layer, by layer and then by council's name; narrowed to one of either where given."""
-    feeds = [f for f in feed_standings(connection, council=council, layer=layer) if not f.removed_at or f.good_at]
-    councils = [name for name in council_names(connection) if council in (None, name.gss)]
-    standings = []
-    for layer_id in layers if layer is None else (layer,):
-        for name in councils:
-            own = tuple(feed for feed in feeds if feed.layer == layer_id and feed.council == name)
-            standings.append(Standing(name, layer_id, _council_state(own, now), own))
-    return standings
-
-
-def feature_counts(connection: Connection, layer: Layer, *, council: str | None = None) -> dict[str, int]:
-    """How many features of a layer each council has now, by GSS code."""
-    table = layer_table(layer)
-    statement = select(table.c.council, func.count()).group_by(table.c.council)
-    if council is not None:
-        statement = statement.where(table.c.council == council)
-    return {gss: count for gss, count in connection.execute(statement)}
-
-
 def latest_runs(
     connection: Connection, limit: int, *, feed: str | None = None, before: int | None = None
 ) -> list[RunLine]:
@@ -219,6 +161,8 @@ def _feeds_with_runs() -> Select[Any]:
         last.c.ended_at.label("checked_at"),
         good.c.id.label("good_run"),
         good.c.ended_at.label("good_at"),
+        good.c.complete,
+        good.c.rung,
         changed.c.id.label("changed_run"),
         changed.c.ended_at.label("changed_at"),
     )
@@ -230,7 +174,7 @@ def _feeds_with_runs() -> Select[Any]:
 
 def _last_run(name: str, condition: Any) -> Any:
     run = tables.run
-    statement = select(run.c.id, run.c.outcome, run.c.message, run.c.ended_at)
+    statement = select(run.c.id, run.c.outcome, run.c.message, run.c.ended_at, run.c.complete, run.c.rung)
     statement = statement.where(and_(run.c.feed == tables.feed.c.id, condition)).correlate(tables.feed)
     return statement.order_by(run.c.started_at.desc(), run.c.id.desc()).limit(1).lateral(name)
 
@@ -256,12 +200,9 @@ def _feed_standing(row: Row[Any]) -> FeedStanding:
         good_at=row.good_at,
         changed_run=row.changed_run,
         changed_at=row.changed_at,
+        complete=row.complete,
+        rung=None if row.rung is None else Rung(row.rung),
     )
-
-
-def _council_state(feeds: tuple[FeedStanding, ...], now: datetime) -> CouncilState:
-    states = {feed.state(now) for feed in feeds}
-    return next((state for state in _WORST_FIRST if state in states), CouncilState.MISSING)
 
 
 def _run_lines() -> Select[Any]:
@@ -290,7 +231,3 @@ def _run_line(row: Row[Any]) -> RunLine:
         restored=row.restored,
         revision=row.revision,
     )
-
-
-def _latest(moments: Iterable[datetime | None]) -> datetime | None:
-    return max((moment for moment in moments if moment is not None), default=None)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,19 @@ from datasets.vocabulary import FieldType
 SCHEMA = "layers"
 metadata = MetaData(schema=SCHEMA)
 
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a layer is published: the schema of its table and of `change`, and the schema that keeps its revisions."""
+
+    features: str
+    records: str
+
+
+LIVE = Ground(SCHEMA, tables.SCHEMA)
+REHEARSAL = Ground("rebuild", "rebuild")
+"""Where an archive is replayed."""
+
 FID = Sequence("fid", schema=SCHEMA, data_type=BigInteger)
 """One sequence for all layers: an integer id is citywide unique and never reused."""
 
@@ -67,7 +81,19 @@ change = Table(
         JSONB,
         comment="the feature as it was; its state after is the next change's before, or the live row",
     ),
+    Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), comment="of before, exactly as it was"),
+    Column("fid", BigInteger, comment="of before"),
+    Column("first_revision", BigInteger, comment="of before"),
+    Column("since", BigInteger, comment="of before: it stood from this revision until the one of the change"),
     Index("change_layer_revision_idx", "layer", "revision", "id"),
+    Index("change_feature_idx", "feature_id", "revision"),
+    Index("change_first_idx", "layer", "since", "fid", postgresql_where=text("since = first_revision")),
+    Index(
+        "change_geom_idx",
+        "geom",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 16, "autosummarize": True},
+    ),
     Index("change_ended_idx", "feature_id", postgresql_where=text("op = 'end'")),
 )
 
@@ -103,6 +129,7 @@ def layer_table(layer: Layer) -> Table:
         Column("outside_m", Double, comment="metres outside the council's boundary; null when inside or unknown"),
         Column("precision_m", Double, comment="how far the place may be off, in metres, by how it was stated"),
         Column("duplicate_of", DIGEST, comment="feature id of another council's feature that is the same thing"),
+        Column("also_published_by", JSONB(none_as_null=True), comment="id, council and feed of all others of it"),
         Column("resource_sha256", Text, nullable=False),
         Column("row_no", BigInteger, nullable=False),
         Column("first_seen", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -116,6 +143,7 @@ def layer_table(layer: Layer) -> Table:
         Index(f"{layer.table}_council_idx", "council", "fid"),
         Index(f"{layer.table}_geom_idx", "geom", postgresql_using="gist"),
         Index(f"{layer.table}_first_revision_idx", "first_revision", postgresql_using="brin"),
+        Index(f"{layer.table}_duplicate_idx", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
 
@@ -132,6 +160,7 @@ def make_layer_tables(connection: Connection, layers: Mapping[str, Layer]) -> No
 
 
 def _add_new_columns(connection: Connection, table: Table) -> None:
+    """And the indexes that came with them."""
     existing = {column["name"]: column for column in inspect(connection).get_columns(table.name, schema=SCHEMA)}
     for column in table.columns:
         if column.name not in existing:
@@ -147,6 +176,10 @@ def _add_new_columns(connection: Connection, table: Table) -> None:
                 f"Field {column.name} of {table.name} is {found} in the database and {wanted} in its definition; "
                 "write a migration that converts it."
             )
+    made = {index["name"] for index in inspect(connection).get_indexes(table.name, schema=SCHEMA)}
+    for index in table.indexes:
+        if index.name not in made:
+            index.create(connection)
 
 
 def _record_layer(connection: Connection, layer: Layer) -> None:

@@ -16,6 +16,8 @@ from datasets.layer import layers
 from datasets.store import tables
 from datasets.store.layer_tables import make_layer_tables
 from datasets.store.publish import CHANNEL
+from datasets.store.quality import measure_gaps
+from datasets.store.replay import clear_left_ground
 
 _LOCK = 0x43495459
 """Advisory lock number, so that two programs that start at once do not migrate at once."""
@@ -31,7 +33,9 @@ def migrate(engine: Engine, city: City) -> None:
         _upgrade(connection)
         _record_city(connection, city)
         _record_councils(connection, city)
+        clear_left_ground(connection)
         make_layer_tables(connection, layers())
+        measure_gaps(connection, layers().values())
         connection.execute(select(func.pg_notify(CHANNEL, "")))
 
 

@@ -1,4 +1,5 @@
-"""The gazetteer: postcodes with their places, loaded from any CSV that has both, and looked up by the thousand."""
+"""The gazetteer: postcodes and UPRNs with their places, looked up by the thousand, and postcodes loaded from any CSV
+that has both."""
 
 from pathlib import Path
 
@@ -49,21 +50,19 @@ def load_places(engine: Engine, path: Path) -> int:
 
 def find_postcodes(engine: Engine, codes: pl.Series) -> pl.DataFrame:
     """The postcodes among `codes` (upper case, no space) that the gazetteer has: code, lon, lat."""
-    query = text(
-        "SELECT code, lon, lat FROM citywide.place JOIN unnest(CAST(:codes AS text[])) AS wanted (code) USING (code) "
-        "WHERE kind = 'postcode'"
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(query, {"codes": codes.drop_nulls().unique().to_list()}).all()
-    schema = {"code": pl.String, "lon": pl.Float64, "lat": pl.Float64}
-    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    return _find(engine, "postcode", codes)
 
 
-def count_places(engine: Engine, city: City) -> int:
-    """How many loaded places lie within the city's extent."""
+def find_uprns(engine: Engine, codes: pl.Series) -> pl.DataFrame:
+    """The UPRNs among `codes` (digits, no noughts in front) that the gazetteer has: code, lon, lat."""
+    return _find(engine, "uprn", codes)
+
+
+def count_places(engine: Engine, city: City, kind: str = "postcode") -> int:
+    """How many loaded places of a kind lie within the city's extent."""
     west, south, east, north = city.extent
     place = tables.place
-    inside = (place.c.lon.between(west, east), place.c.lat.between(south, north))
+    inside = (place.c.kind == kind, place.c.lon.between(west, east), place.c.lat.between(south, north))
     with engine.connect() as connection:
         return int(connection.execute(select(func.count()).where(*inside)).scalar_one())
 
@@ -71,6 +70,17 @@ def count_places(engine: Engine, city: City) -> int:
 def places_revision(engine: Engine) -> int:
     """How often places were loaded; 0 before the first time."""
     return load_revision(engine, SUBJECT)
+
+
+def _find(engine: Engine, kind: str, codes: pl.Series) -> pl.DataFrame:
+    query = text(
+        "SELECT code, lon, lat FROM citywide.place JOIN unnest(CAST(:codes AS text[])) AS wanted (code) USING (code) "
+        "WHERE kind = :kind"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query, {"kind": kind, "codes": codes.drop_nulls().unique().to_list()}).all()
+    schema = {"code": pl.String, "lon": pl.Float64, "lat": pl.Float64}
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -6,7 +6,7 @@ before, and a new feature bears the revision it came in. Readers see the old sli
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,9 +18,14 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, select
 
 from datasets.layer import Layer
+from datasets.store.bulk import clear
+from datasets.store.carry import carry
 from datasets.store.compare import HELD, Changes, compare, differing
 from datasets.store.extent import NOWHERE, Box, grown
-from datasets.store.layer_tables import SCHEMA, layer_table
+from datasets.store.layer_tables import LIVE, Ground, layer_table
+from datasets.store.matches import match_neighbours
+from datasets.store.minting import Minting
+from datasets.store.redirects import forget_redirects, redirect_merged
 from datasets.store.rows import (
     PORTION,
     FeatureLines,
@@ -29,12 +34,14 @@ from datasets.store.rows import (
     copy_into,
     hexadecimal,
     joined,
-    mint_ids,
     read_digests,
     read_rows,
 )
 from datasets.store.runs import hold_while_publishing
-from datasets.vocabulary import Operation
+from datasets.store.slices import Diff, Slice
+from datasets.vocabulary import Cause, Operation
+
+__all__ = ["BULK_ROWS", "CHANNEL", "END_AFTER", "Diff", "Slice", "end_missing", "has_missing", "publish"]
 
 END_AFTER = timedelta(days=7)
 """A feature ends when it is missing from two complete fetches that lie at least this far apart."""
@@ -43,58 +50,28 @@ CHANNEL = "citywide_layer"
 """Notified with the layer's id after each publish."""
 
 
-@dataclass(frozen=True)
-class Slice:
-    """One feed's features, harmonised: `frame` has key, rung, the layer's fields, placed, outside_m and row_no;
-    `geometry` is parallel, WGS 84. Without `complete` nothing goes missing or ends."""
-
-    frame: pl.DataFrame
-    geometry: NDArray[np.object_]
-    feed_id: str
-    council: str
-    resource_sha256: str
-    run: int
-    complete: bool = True
-
-
-@dataclass(frozen=True)
-class Diff:
-    """What a publish changed, in features; `revision` is the layer's after it."""
-
-    inserted: int = 0
-    updated: int = 0
-    restored: int = 0
-    missing: int = 0
-    ended: int = 0
-    revision: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.inserted + self.updated + self.restored + self.missing + self.ended
-
-    def __add__(self, later: "Diff") -> "Diff":
-        """What this and a later publish of the same layer changed together."""
-        sums = {name: count + getattr(later, name) for name, count in asdict(self).items() if name != "revision"}
-        return Diff(**sums, revision=later.revision)
-
-
-def publish(engine: Engine, layer: Layer, new: Slice, now: datetime) -> Diff:
+def publish(engine: Engine, layer: Layer, new: Slice, now: datetime, ground: Ground = LIVE) -> Diff:
     """Merges the slice into the layer's table; the diff says what changed."""
-    with engine.begin() as connection:
-        hold_while_publishing(connection, new.run)
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        return _Publisher(driver, layer, new, now).run()
+    with publishing(engine, new.run, ground) as driver:
+        return Publisher(driver, layer, new, now, ground).run()
 
 
-def end_missing(engine: Engine, layer: Layer, feed_id: str, run: int, now: datetime) -> Diff:
+def end_missing(engine: Engine, layer: Layer, feed_id: str, run: int, now: datetime, ground: Ground = LIVE) -> Diff:
     """Ends the feed's features that a second complete fetch confirms as gone; for a fetch that changed nothing else."""
     nothing = Slice(pl.DataFrame(), np.empty(0, dtype=object), feed_id, "", "", run)
+    with publishing(engine, run, ground) as driver:
+        return Publisher(driver, layer, nothing, now, ground).end_missing()
+
+
+@contextmanager
+def publishing(engine: Engine, run: int, ground: Ground) -> Iterator[psycopg.Connection]:
+    """The transaction of a publish. What is live is fenced: LeaseLost when the run is no longer ours."""
     with engine.begin() as connection:
-        hold_while_publishing(connection, run)
+        if ground == LIVE:
+            hold_while_publishing(connection, run)
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        return _Publisher(driver, layer, nothing, now).end_missing()
+        yield driver
 
 
 def has_missing(engine: Engine, layer: Layer, feed_id: str) -> bool:
@@ -105,21 +82,31 @@ def has_missing(engine: Engine, layer: Layer, feed_id: str) -> bool:
         return connection.execute(missing.limit(1)).one_or_none() is not None
 
 
-class _Publisher:
+class Publisher:
     """One publish: the cursor, and the names and values that every statement of it uses."""
 
-    def __init__(self, connection: psycopg.Connection, layer: Layer, new: Slice, now: datetime) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, layer: Layer, new: Slice, now: datetime, ground: Ground = LIVE
+    ) -> None:
+        self.ground = ground
         self.cursor = psycopg.ClientCursor(connection)
         self.layer = layer
         self.new = new
-        self.content = ["rung", *layer.fields, "placed", "outside_m"]
+        self.content = ["rung", *layer.fields, "placed", "outside_m", "precision_m"]
         columns = [sql.Identifier(name) for name in (*self.content, "row_no", "content_hash", "geom")]
         self.names: dict[str, sql.Composable] = {
-            "table": sql.Identifier(SCHEMA, layer.table),
+            "table": sql.Identifier(ground.features, layer.table),
             "columns": sql.SQL(", ").join(columns),
             "staged_columns": sql.SQL(", ").join(sql.SQL("s.{}").format(column) for column in columns),
+            "told": sql.SQL(", ").join(
+                sql.Identifier("t", column.name) for column in layer_table(layer).columns if column.name != "geom"
+            ),
+            "change": sql.Identifier(ground.features, "change"),
+            "record": sql.Identifier(ground.records, "layer"),
+            "revisions": sql.Identifier(ground.records, "revision"),
         }
-        self.revision = 0
+        self.revision = self.standing = 0
+        self.became_one = pl.DataFrame()
         self.features, self.extent = 0, NOWHERE
         """Of the layer before."""
         self.left: list[Box] = []
@@ -132,6 +119,12 @@ class _Publisher:
             "run": new.run,
             "now": now,
             "end_before": now - END_AFTER,
+            "cause": Cause.HARVEST.value,
+            "moved": "{}",
+            "rung": new.frame["rung"].head(1).to_list()[0] if new.frame.height else None,
+            "undoes": None,
+            "reason": None,
+            "by": None,
         }
 
     def run(self) -> Diff:
@@ -140,6 +133,8 @@ class _Publisher:
         changes = self._changes(lines)
         if not changes.total:
             return Diff(revision=revision)
+        if self.ground == LIVE:
+            redirect_merged(self.cursor, self.layer, self.became_one, self.new.feed_id)
         ended, missing = self._take_away(changes.gone)
         self._update(changes.changed, lines)
         again = self._insert(changes.new, lines)
@@ -169,7 +164,7 @@ class _Publisher:
 
     def _begin(self) -> int:
         """Locks the layer, so that publishes of its feeds queue; its revision as it stands."""
-        self._execute("SELECT revision, features, extent FROM citywide.layer WHERE id = %(layer)s FOR UPDATE")
+        self._execute("SELECT revision, features, extent FROM {record} WHERE id = %(layer)s FOR UPDATE")
         [(revision, features, extent)] = self.cursor.fetchall()
         self.features, self.extent = features, np.array(extent) if extent else NOWHERE
         self.values["revision"] = self.revision = revision + 1
@@ -198,10 +193,14 @@ class _Publisher:
             standing = beside.submit(self._digests)
             digests = lines.digests()
             places, fids = differing(digests, standing.result())
+        self.standing = standing.result().height
         self.values["fids"] = "{" + fids.cast(pl.String).str.join(",").item() + "}"
         held = self._held("unnest(%(fids)s::bigint[]) AS differing (fid) JOIN {table} USING (fid)")
         hashes = hexadecimal(digests[places])
-        return compare(held, lines.keys.gather(places), hashes, complete=self.new.complete).at(places)
+        found = compare(held, lines.keys.gather(places), hashes, complete=self.new.complete).at(places)
+        changes, self.became_one = carry(self._read, self.values, self.layer, self.new, found, self.standing)
+        self.values["moved"] = "{" + changes.rekeyed.cast(pl.String).str.join(",").item() + "}"
+        return changes
 
     def _digests(self) -> pl.DataFrame:
         """The digests of the feed's features; of missing ones none that any feature has."""
@@ -216,7 +215,8 @@ class _Publisher:
         """Those of the feed's features as they stand."""
         query = f"""
             SELECT fid, key, content_hash, (missing_since IS NOT NULL)::int,
-                   coalesce(missing_since <= %(end_before)s, false)::int
+                   coalesce(missing_since <= %(end_before)s, false)::int, rung,
+                   coalesce(rung <> %(rung)s, false)::int
             FROM {features}
             """  # noqa: S608
         held = self._read(query, HELD)
@@ -255,7 +255,7 @@ class _Publisher:
         self._execute(
             """
             UPDATE {table} t
-            SET ({columns}) = ROW ({staged_columns}),
+            SET ({columns}) = ROW ({staged_columns}), key = s.key,
                 resource_sha256 = %(sha256)s, revision = %(revision)s, changed_at = %(now)s, missing_since = NULL
             FROM staged s WHERE t.fid = s.fid
             """
@@ -267,15 +267,20 @@ class _Publisher:
         self._execute("ANALYZE {altered}", **names)
         self._execute(
             """
-            WITH before AS MATERIALIZED (SELECT a.op, t FROM {altered} a JOIN {table} t USING (fid) ORDER BY t.fid),
+            WITH before AS MATERIALIZED (
+                SELECT a.op, t.feature_id, t.council, t.feed_id, t.geom, t.fid, t.first_revision, t.revision AS since,
+                       (SELECT to_jsonb(told) FROM (SELECT {told}) told) AS told
+                FROM {altered} a JOIN {table} t USING (fid) ORDER BY t.fid
+            ),
             recorded AS (
-                INSERT INTO layers.change (layer, revision, op, feature_id, council, feed_id, run, at, before)
-                SELECT %(layer)s, %(revision)s, op, (t).feature_id, (t).council, (t).feed_id, %(run)s, %(now)s,
-                       to_jsonb(t)
-                FROM before
+                INSERT INTO {change} (layer, revision, cause, run, at, op, feature_id, council, feed_id, geom, fid,
+                                      first_revision, since, before)
+                SELECT %(layer)s, %(revision)s,
+                       CASE WHEN fid = ANY (%(moved)s::bigint[]) THEN 'move' ELSE %(cause)s END,
+                       %(run)s, %(now)s, before.* FROM before
             )
             SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)
-            FROM (SELECT ST_Extent((t).geom) AS box FROM before) e
+            FROM (SELECT ST_Extent(geom) AS box FROM before) e
             """,
             **names,
         )
@@ -287,7 +292,7 @@ class _Publisher:
         if not len(places):
             return 0
         is_first = not self._scalar("SELECT EXISTS (SELECT FROM {table})::int")
-        indexes = self._clear() if is_first and len(places) >= BULK_ROWS else []
+        indexes = clear(self.cursor, self.names["table"]) if is_first and len(places) >= BULK_ROWS else []
         stamps = {
             "council": self.new.council,
             "feed_id": self.new.feed_id,
@@ -299,38 +304,17 @@ class _Publisher:
         }
         ids: list[pl.Series] = []
         ordered = lines.portions(lines.along_hilbert_curve(places))
-        whole = self._identified(ordered, self._taken_ids(), "\t".join(map(str, stamps.values())), ids)
+        keys = lines.keys.gather(places)
+        minting = Minting(self._read, self.values, self.layer, self.new, keys, holds=self.standing > 0)
+        whole = _identified(ordered, minting, "\t".join(map(str, stamps.values())), ids)
         copy_into(self.cursor, self.names["table"], [*lines.columns, "feature_id", *stamps], whole)
         for definition in indexes:
             self.cursor.execute(definition)
-        return self._record_restored(pl.concat(ids))
+        return self._record_restored(pl.concat(ids), minting.ended)
 
-    def _identified(
-        self, portions: Portions, taken: pl.Series, stamp: str, ids: list[pl.Series]
-    ) -> Iterator[pl.Series]:
-        """Whole rows of the layer's table, while their ids are gathered in `ids`.
-
-        An id is a digest of council, layer and key: a database built anew gives the same thing the same address. Where
-        another feed of the council holds it, the feed's id goes in too.
-        """
-        for keys, parts in portions:
-            minted = mint_ids(f"{self.layer.id}|{self.new.council}|", keys)
-            if not taken.is_empty():
-                others = mint_ids("", minted + f"|{self.new.feed_id}")
-                minted = others.zip_with(minted.is_in(taken.implode()), minted)
-            ids.append(minted)
-            yield joined(*parts, minted, stamp)
-
-    def _taken_ids(self) -> pl.Series:
-        """The ids that other feeds of the council hold in this layer."""
-        query = "SELECT feature_id FROM {table} WHERE council = %(council)s AND feed_id <> %(feed)s"
-        return self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
-
-    def _record_restored(self, ids: pl.Series) -> int:
+    def _record_restored(self, ids: pl.Series, ended: pl.Series) -> int:
         """Records which of the new features had ended before; how many. That the others are new is told by their
         `first_revision`: a second row for each would cost a sixth of a first load."""
-        query = "SELECT DISTINCT feature_id FROM layers.change WHERE op = 'end' AND council = %(council)s"
-        ended = self._read(query, pl.Schema({"feature_id": pl.String}))["feature_id"]
         back = ids.filter(ids.is_in(ended.implode()))
         if back.is_empty():
             return 0
@@ -344,38 +328,36 @@ class _Publisher:
             "at": self.values["now"],
         }
         lines = joined(back, "\t".join(map(str, stamps.values())))
-        copy_into(self.cursor, sql.Identifier(SCHEMA, "change"), ["feature_id", *stamps], [lines])
+        copy_into(self.cursor, self.names["change"], ["feature_id", *stamps], [lines])
+        if self.ground == LIVE:
+            forget_redirects(self.cursor, back.to_list())
         return len(back)
-
-    def _clear(self) -> list[sql.SQL]:
-        """Drops all indexes of an empty table but the primary key's and gives the statements that make them again:
-        building an index over many rows is several times faster than growing it, and nobody reads an empty table. Rows
-        put into a table that was truncated in the same transaction need no log where the server keeps the least."""
-        self._execute("TRUNCATE {table}")
-        self.cursor.execute(
-            """
-            SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
-            WHERE indrelid = %s::regclass AND NOT indisprimary
-            """,
-            [f"{SCHEMA}.{self.layer.table}"],
-        )
-        found = self.cursor.fetchall()
-        for name, _ in found:
-            self.cursor.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
-        return [sql.SQL(definition) for _, definition in found]
 
     def _finish(self, diff: Diff, changes: Changes) -> None:
         """The layer's revision, count and extent; readers are told at commit."""
         if diff.total >= BULK_ROWS:
             self._execute("ANALYZE {table}")
-        box = self._box(changes.written)
-        self.values["features"] = self.features + len(changes.new) - diff.ended
+        self._conclude(self.features + len(changes.new) - diff.ended, self._box(changes.written))
+
+    def _conclude(self, features: int, box: Box) -> None:
+        """The layer's record as it is now, and what brought it there."""
+        if self.ground == LIVE:
+            match_neighbours(self.cursor, self.layer, self.values, str(self.values["feed"]) or None)
+        self.values["features"] = features
         self.values["extent"] = None if np.isnan(box).any() else Jsonb(box.tolist())
         self._execute(
             """
-            UPDATE citywide.layer SET revision = %(revision)s, published_at = %(now)s, features = %(features)s,
+            UPDATE {record} SET revision = %(revision)s, published_at = %(now)s, features = %(features)s,
                    extent = %(extent)s
             WHERE id = %(layer)s
+            """
+        )
+        self._execute(
+            """
+            INSERT INTO {revisions} (layer, revision, at, cause, feed, run, undoes, reason, by, fid)
+            SELECT %(layer)s, %(revision)s, %(now)s, %(cause)s, nullif(%(feed)s, ''), %(run)s, %(undoes)s, %(reason)s,
+                   %(by)s, last_value
+            FROM layers.fid
             """
         )
         self.cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self.layer.id])
@@ -392,3 +374,11 @@ class _Publisher:
             )
             box = np.array(self.cursor.fetchone(), dtype=np.float64)
         return box
+
+
+def _identified(portions: Portions, minting: Minting, stamp: str, ids: list[pl.Series]) -> Iterator[pl.Series]:
+    """Whole rows of the layer's table, while their ids are gathered in `ids`."""
+    for keys, parts in portions:
+        minted = minting.mint(keys)
+        ids.append(minted)
+        yield joined(*parts, minted, stamp)

@@ -39,24 +39,17 @@ def queue_app(engine: Engine) -> App:
     return App(connector=PsycopgConnector(conninfo=libpq_url(engine), kwargs=options, min_size=1, max_size=4))
 
 
-def enqueue(engine: Engine, feeds: Iterable[Feed], accept: str | None = None) -> int:
-    """Has the feeds harvested by the next worker that is free; how many did not wait for it already. What waits already
-    takes over the reason for accepting."""
+def enqueue(engine: Engine, feeds: Iterable[Feed]) -> int:
+    """Has the feeds harvested by the next worker that is free; how many did not wait for it already."""
     with queue_app(engine).open() as app:
-        return sum(_enqueue(engine, app, feed, accept) for feed in feeds)
+        return sum(_enqueue(app, feed) for feed in feeds)
 
 
-def hand_over(engine: Engine, feed_id: str, accept: str | None) -> bool:
-    """Whether a job of the feed waits that stands in for another, with its reason for accepting."""
-    statement = text("""
-        UPDATE procrastinate.procrastinate_jobs
-        SET args = args || jsonb_build_object('accept', coalesce(CAST(:accept AS text), args->>'accept'))
-        WHERE queueing_lock = :lock AND status = 'todo'
-    """)
-    with engine.begin() as connection:
-        # Its triggers write to tables of theirs without a schema.
-        connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
-        return connection.execute(statement, {"lock": _waits_once(feed_id), "accept": accept}).rowcount > 0
+def is_waiting(engine: Engine, feed_id: str) -> bool:
+    """Whether a job of the feed waits, which stands in for another."""
+    query = text("SELECT FROM procrastinate.procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo'")
+    with engine.connect() as connection:
+        return connection.execute(query, {"lock": _waits_once(feed_id)}).first() is not None
 
 
 @contextmanager
@@ -73,17 +66,14 @@ def waiting(engine: Engine) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def _enqueue(engine: Engine, app: App, feed: Feed, accept: str | None) -> bool:
+def _enqueue(app: App, feed: Feed) -> bool:
     lock = f"host {urlsplit(feed.url).netloc}"
     job = app.configure_task(TASK, lock=lock, queueing_lock=_waits_once(feed.id), allow_unknown=True)
-    while True:
-        try:
-            job.defer(feed_id=feed.id, accept=accept)
-            return True
-        except AlreadyEnqueued:
-            # A worker may have taken it just now, too early to be told the reason.
-            if hand_over(engine, feed.id, accept):
-                return False
+    try:
+        job.defer(feed_id=feed.id)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 def _waits_once(feed_id: str) -> str:

@@ -14,6 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from datasets.errors import CitywideError
 from datasets.issues import ISSUE_SCHEMA
 from datasets.store import tables
+from datasets.store.quality import measure_run
+from datasets.store.tasks import note_run
 from datasets.vocabulary import Decider, Outcome, Reach, Rung, RunState
 
 CODES_WITH_EVERY_ROW = 100_000
@@ -39,6 +41,7 @@ READING = (
     "rung",
     "rows_read",
     "features",
+    "middle",
 )
 """Columns of a run that say how its bytes were read; a run that meets the same bytes again takes them over."""
 
@@ -144,6 +147,14 @@ def _running() -> ColumnElement[bool]:
     return tables.run.c.state == RunState.RUNNING.value
 
 
+def abandon_run(engine: Engine, run_id: int, message: str) -> None:
+    """Ends a run that changed nothing and never will, unless somebody has ended it already."""
+    ending = {"state": RunState.ENDED.value, "outcome": Outcome.FAILED.value, "code": "E-FAULT", "message": message}
+    with engine.begin() as connection:
+        ended = update(tables.run).where(tables.run.c.id == run_id, _running())
+        connection.execute(ended.values(**ending, ended_at=func.now()))
+
+
 def end_run(
     engine: Engine,
     run_id: int,
@@ -152,8 +163,8 @@ def end_run(
     fetches: Sequence[Mapping[str, Any]],
     issues: pl.DataFrame,
 ) -> None:
-    """Records how the run ended, every request it made and every issue it found, in one transaction. LeaseLost when
-    another program has ended it already."""
+    """Records how the run ended, every request it made, every issue it found and what its council has to mend, in one
+    transaction. LeaseLost when another program has ended it already."""
     with engine.begin() as connection:
         ending = {"state": RunState.ENDED.value, "outcome": outcome.value, "ended_at": func.now(), **values}
         statement = update(tables.run).where(tables.run.c.id == run_id, _running()).values(**ending)
@@ -172,6 +183,9 @@ def end_run(
                         buffer, include_header=False
                     )
                     copy.write(buffer.getvalue())
+        note_run(connection, run_id, issues)
+        if outcome is Outcome.PUBLISHED:
+            measure_run(connection, run_id)
 
 
 @dataclass(frozen=True)
@@ -193,6 +207,7 @@ class RunLine:
     missing: int | None
     ended: int | None
     revision: int | None
+    gates: list[dict[str, str]] | None
 
 
 def newest_run(engine: Engine) -> int:

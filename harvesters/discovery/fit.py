@@ -13,7 +13,7 @@ from datasets.city import City, Council
 from datasets.layer import Layer, layers
 from datasets.vocabulary import GeometryKind
 from harvesters.adapters.contract import Dataset
-from harvesters.propose import plain
+from harvesters.naming import plain
 
 SURE, LIKELY = 0.7, 0.4
 """From SURE on a feed may be added without a person's look; below LIKELY nothing is proposed."""

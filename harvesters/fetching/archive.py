@@ -72,6 +72,11 @@ class Archive:
         """Where the bytes of this sha256 lie or would lie."""
         return self.folder / sha256[:2] / sha256
 
+    def erase(self, sha256: str) -> bool:
+        """Deletes the bytes for good; whether they are gone now."""
+        self.path(sha256).unlink(missing_ok=True)
+        return not self.path(sha256).exists()
+
     def bundle(self, parts: Mapping[str, Archived]) -> Archived:
         """Several files that belong together as one zip, by name; the same files make the same bytes."""
         with self.scratch() as folder, zipfile.ZipFile(folder / "bundle.zip", "w") as bundle:

@@ -21,10 +21,11 @@ def build_features(
     layer_name: str | None = None,
     encoding: str | None = None,
     strangers: int = 0,
+    curves: int = 0,
 ) -> Opened:
     """Text columns and parallel geometries as an opened resource, numbered from 1. `unreadable` are the places
     (from 0) of geometries that were written but make no sense, `strangers` counts what stood among the features and is
-    none."""
+    none, `curves` the shapes whose curves became short lines."""
     count = columns.height if geometry is None else len(geometry)
     if not count:
         raise RunFailed("E-EMPTY", "The file is sound, but there is not one feature in it.")
@@ -39,6 +40,8 @@ def build_features(
         issues.append(
             row_issues("invalid geometry - not fixable", rows, action=Action.BLANKED, field="geometry", message=message)
         )
+    if curves:
+        issues.append(feed_issue("curve-linearised", "Curves became short lines.", action=Action.FIXED, count=curves))
     if strangers:
         message = "Members of the list that are no objects."
         issues.append(feed_issue("not a record", message, action=Action.DROPPED, count=strangers))

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,14 @@ class LayerName:
 @dataclass(frozen=True)
 class LayerRead:
     """One layer as text columns, geometries (None where there is none or it cannot be read) and the CRS as GDAL
-    words it."""
+    words it. `curves` counts shapes with curves, which are short lines now."""
 
     name: str
     columns: pl.DataFrame
     geometry: Geometries
     unreadable: list[int]
     crs: str | None
+    curves: int = 0
 
 
 def forget_other_drivers() -> None:
@@ -108,6 +109,9 @@ def read_layer(
     shapes = facts["geometry_name"] or "wkb_geometry"
     dated = [str(n) for n, kind in zip(facts["fields"], facts["dtypes"], strict=True) if "datetime" in str(kind)]
     columns = [_without_midnight(frame[name], name in dated) for name in layer.columns]
+    if shapes in frame.columns and (curves := _count_curves(frame[shapes])):
+        # Read in this way GDAL draws curves as short lines; GEOS has none.
+        return replace(_read_plainly(path, layer, encoding, options), curves=curves)
     wkb = frame[shapes].to_numpy() if shapes in frame.columns else np.full(frame.height, None, dtype=object)
     geometry, unreadable = _geometries(wkb)
     return LayerRead(layer.name, pl.DataFrame(columns), geometry, unreadable, facts["crs"])
@@ -135,6 +139,13 @@ def _read_plainly(path: Path, layer: LayerName, encoding: str | None, options: d
 def _without_midnight(column: pl.Series, dated: bool) -> pl.Series:
     text = column_as_text(column)
     return text.str.replace(r"^(\d{4}-\d\d-\d\d)T00:00:00(\.0+)?(Z|\+00:00)?$", "$1") if dated else text
+
+
+def _count_curves(wkb: pl.Series) -> int:
+    """How many shapes have curves, by the kind that their second to fifth byte names."""
+    plain = wkb if wkb.dtype == pl.Binary else wkb.ext.storage()
+    kinds = plain.bin.slice(1, 4).bin.reinterpret(dtype=pl.UInt32, endianness="little")
+    return int((kinds % 1000).is_between(8, 14).sum())
 
 
 def _geometries(wkb: NDArray[Any]) -> tuple[Geometries, list[int]]:

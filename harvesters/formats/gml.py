@@ -36,6 +36,7 @@ def read_gml(source: Source) -> Opened:
         crs=_crs(source, layer),
         issues=issues + _count_issues(source, len(layer.geometry)),
         unreadable=layer.unreadable,
+        curves=layer.curves,
         layer_name=layer.name,
         encoding=_encoding(source.head(200)),
     )

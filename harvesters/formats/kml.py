@@ -33,6 +33,7 @@ def read_kml(source: Source) -> Opened:
         crs=DeclaredCrs(4326, "KML", "OGC:CRS84"),
         issues=issues,
         unreadable=layer.unreadable,
+        curves=layer.curves,
         layer_name=layer.name,
         encoding="utf-8",
     )

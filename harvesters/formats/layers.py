@@ -48,10 +48,11 @@ def joined(
         if "layer" not in part.columns.columns:
             columns.append(pl.Series("layer", [part.name] * len(part.geometry), dtype=pl.String))
         frames.append(pl.DataFrame(columns))
-    unreadable, offset = [], 0
+    unreadable, offset, curves = [], 0, 0
     for part in parts:
         unreadable += [offset + place for place in part.unreadable]
+        curves += part.curves
         offset += len(part.geometry)
     geometry = np.concatenate([part.geometry for part in parts])
-    whole = LayerRead(names, pl.concat(frames, how="diagonal"), geometry, unreadable, parts[0].crs)
+    whole = LayerRead(names, pl.concat(frames, how="diagonal"), geometry, unreadable, parts[0].crs, curves)
     return whole, [feed_issue("W-MULTI-LAYER", f"{len(parts)} layers of the same columns were read as one: {names}.")]

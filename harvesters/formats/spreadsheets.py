@@ -9,11 +9,13 @@ import polars as pl
 
 from datasets.errors import RunFailed
 from datasets.issues import Issues, feed_issue
+from datasets.vocabulary import Action
 from harvesters.batch import Opened
 from harvesters.formats.archives import UNREADABLE, checked_zip, damaged
 from harvesters.formats.header import Found, find_header
 from harvesters.formats.source import Source
 from harvesters.formats.table import Grid, build_table, trimmed
+from harvesters.formats.workbook_internals import hidden_content
 
 HEAD_ROWS = 200
 ASIDE = re.compile(
@@ -34,6 +36,7 @@ class Sheet:
     found: Found
     rows: int
     score: float
+    visible: bool = True
 
 
 def read_workbook(source: Source) -> Opened:
@@ -55,14 +58,25 @@ def read_workbook(source: Source) -> Opened:
         raise RunFailed("E-FORMAT", f"{source.name} is a damaged workbook; save it again.") from None
     if not sheets:
         raise RunFailed("E-FORMAT", f"{source.name} is a workbook without a sheet that can be read.")
+    hidden = _hidden(source, format)
+    # A hidden sheet is neither read nor named.
+    sheets = [sheet for sheet in sheets if sheet.visible] or sheets
     sheet = _chosen(sheets, source)
     header = list(sheet.cells.row(sheet.found.index)) if sheet.found.index is not None else None
     start = sheet.found.start + (header is not None)
     preamble = sum(any(row) for row in sheet.cells.head(sheet.found.start).rows())
     grid = Grid(
-        sheet.cells.slice(start), header, first_row=start + 1, preamble=preamble, issues=_choice(sheet, sheets, source)
-    )
+        sheet.cells.slice(start), header, first_row=start + 1, preamble=preamble,
+        issues=hidden + _choice(sheet, sheets, source),
+    )  # fmt: skip
     return build_table(grid, format=format, layer_name=sheet.name)
+
+
+def _hidden(source: Source, format: str) -> Issues:
+    found = hidden_content(source, format)
+    if not found:
+        return []
+    return [feed_issue("E-HIDDEN-CONTENT", f"The workbook also holds {'; '.join(found)}.", action=Action.HELD)]
 
 
 def _format(source: Source) -> str:
@@ -109,7 +123,7 @@ def _sheet(workbook: fastexcel.ExcelReader, index: int, name: str, source: Sourc
     rows = body.select((~pl.all_horizontal(pl.all().is_null())).sum()).item()
     score = float(sum(filled) - rows) + 0.01 * rows
     score *= (0.05 if ASIDE.search(name) else 1.0) * (1.0 if found.index is not None else 0.3)
-    return Sheet(name, cells, found, rows, score if loaded.visible == "visible" else score * 0.001)
+    return Sheet(name, cells, found, rows, score, loaded.visible == "visible")
 
 
 def _tidied(frame: pl.DataFrame) -> pl.DataFrame:

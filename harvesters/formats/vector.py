@@ -98,6 +98,7 @@ def _opened(layer: LayerRead, format: str, crs: DeclaredCrs | None, issues: Issu
         crs=crs,
         issues=issues,
         unreadable=layer.unreadable,
+        curves=layer.curves,
         layer_name=layer.name,
         encoding=encoding,
     )

@@ -69,13 +69,21 @@ def fit(shapes: Geometries, kind: GeometryKind) -> Fitted:
     if kind is GeometryKind.AREA:
         unfit = ~unfixable & ~np.isin(types, (*POINTS, *_AREAS))
         return Fitted(whole, mended & ~unfit, unfixable, none, unfit, none)
-    collapsed = unfixable & (_spread(single) < _SPREAD_M)
+    collapsed = unfixable & (spread(single) < _SPREAD_M)
     whole[collapsed] = _rounded(shapely.centroid(shapely.envelope(single[collapsed])))
     extended = ~unfixable & (types != _POINT)
     small = extended & _is_small(whole, types)
     whole[small] = _rounded(shapely.point_on_surface(whole[small]))
     large = extended & ~small
     return Fitted(whole, mended & ~large, unfixable & ~collapsed, small | collapsed, large, large)
+
+
+def spread(shapes: Geometries) -> Floats:
+    """The diagonal of each shape's bounds in metres."""
+    west, south, east, north = shapely.bounds(shapes).T
+    return np.asarray(
+        METRES_PER_DEGREE * np.hypot((east - west) * np.cos(np.radians(south)), north - south), dtype=np.float64
+    )
 
 
 def _unwrapped(shapes: Geometries, kind: GeometryKind) -> Geometries:
@@ -127,12 +135,4 @@ def _is_small(shapes: Geometries, types: NDArray[np.int32]) -> Mask:
     """Areas under a hectare, and other shapes that are all within a stone's throw."""
     along = np.cos(np.radians(shapely.bounds(shapes)[:, 1]))
     hectares = shapely.area(shapes) * METRES_PER_DEGREE**2 * along < _HECTARE
-    return np.asarray(np.where(np.isin(types, _AREAS), hectares, _spread(shapes) < _SPREAD_M), dtype=np.bool_)
-
-
-def _spread(shapes: Geometries) -> Floats:
-    """The diagonal of each shape's bounds in metres."""
-    west, south, east, north = shapely.bounds(shapes).T
-    return np.asarray(
-        METRES_PER_DEGREE * np.hypot((east - west) * np.cos(np.radians(south)), north - south), dtype=np.float64
-    )
+    return np.asarray(np.where(np.isin(types, _AREAS), hectares, spread(shapes) < _SPREAD_M), dtype=np.bool_)

@@ -1,5 +1,8 @@
 """Bringing together the several ways in which a feed says where a row is: the first, its alternatives, the postcode."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -11,7 +14,15 @@ from datasets.vocabulary import Action, GeometryKind
 from harvesters.batch import ROW_NO, Batch, Opened
 from harvesters.location.fit import points
 from harvesters.location.numbers import Mask
-from harvesters.location.resolve import HAS_NO_COORDINATES, PLACED_BY, Resolved, Status, resolve, resolve_postcodes
+from harvesters.location.resolve import (
+    HAS_NO_COORDINATES,
+    PLACED_BY,
+    Resolved,
+    Status,
+    resolve,
+    resolve_postcodes,
+    resolve_uprns,
+)
 from harvesters.surroundings import METRES_PER_DEGREE, Surroundings
 
 DISAGREE_M = 100.0
@@ -22,6 +33,8 @@ _MENDED = {
     Status.OUT_OF_BOUNDS: "coordinates disagree",
     Status.NOT_FIXABLE: "invalid geometry - not fixable",
 }
+LOOKED_UP = (LocationKind.UPRN, LocationKind.POSTCODE)
+_SAID = {LocationKind.UPRN: "UPRN", LocationKind.POSTCODE: "postcode"}
 _COMPARED = (LocationKind.GEOMETRY, LocationKind.XY, LocationKind.PAIR, LocationKind.WKT)
 
 Rows = NDArray[np.intp]
@@ -36,14 +49,14 @@ def gather_places(
     surroundings: Surroundings,
 ) -> Resolved:
     """The place of every row from `location`, else from the first alternative that has one, else, for points, from
-    its postcode."""
+    its UPRN or its postcode."""
     places = resolve(opened, location, surroundings)
     numbers = batch.frame[ROW_NO]
     apart = np.zeros(len(numbers))
     first = places.ok.copy()
     for other in alternatives:
         compared = places.shapes is None and location.kind in _COMPARED and other.kind in _COMPARED
-        if other.kind is LocationKind.POSTCODE or (places.ok.all() and not compared):
+        if other.kind in LOOKED_UP or (places.ok.all() and not compared):
             continue
         second = resolve(opened, other, surroundings)
         if compared and second.shapes is None:
@@ -51,8 +64,9 @@ def gather_places(
         _take(places, second, ~places.ok & second.ok, numbers, f"Placed from {_named(other)}.")
     places.issues += _disagreements(numbers, apart)
     if kind is GeometryKind.POINT:
-        _take_postcodes(places, batch, opened, alternatives, surroundings)
-    elif location.kind is LocationKind.POSTCODE:
+        for way in (_BY_UPRN, _BY_POSTCODE):
+            _look_up(places, way, batch, opened, alternatives, surroundings)
+    elif location.kind in LOOKED_UP:
         places.status[:] = Status.NO_LOCATION
     return places
 
@@ -82,23 +96,47 @@ def _disagreements(numbers: pl.Series, apart: Floats) -> Issues:
     return [row_issues("coordinates disagree", numbers.gather(far), action=Action.KEPT, values=values)]
 
 
-def _take_postcodes(
-    places: Resolved, batch: Batch, opened: Opened, alternatives: tuple[Location, ...], surroundings: Surroundings
+@dataclass(frozen=True)
+class _Way:
+    """A way to place a row by looking something up: the field and kind of location that hold it, how it is looked up,
+    and what is said of rows that were placed so and of those whose number nobody knows."""
+
+    field: str
+    kind: LocationKind
+    resolve: Callable[[pl.Series, Surroundings], Resolved]
+    code: str
+    unknown: Status
+
+
+_BY_UPRN = _Way("uprn", LocationKind.UPRN, resolve_uprns, "at-uprn", Status.UNKNOWN_UPRN)
+_BY_POSTCODE = _Way(
+    "postcode", LocationKind.POSTCODE, resolve_postcodes, "at-postcode-centroid", Status.UNKNOWN_POSTCODE
+)
+
+
+def _look_up(
+    places: Resolved,
+    way: _Way,
+    batch: Batch,
+    opened: Opened,
+    alternatives: tuple[Location, ...],
+    surroundings: Surroundings,
 ) -> None:
+    """Places rows without coordinates by what they have of `way`."""
     numbers = batch.frame[ROW_NO]
-    texts = [batch.frame["postcode"]] if "postcode" in batch.frame.columns else []
-    texts += [opened.records[other.columns[0]] for other in alternatives if other.kind is LocationKind.POSTCODE]
+    texts = [batch.frame[way.field]] if way.field in batch.frame.columns else []
+    texts += [opened.records[other.columns[0]] for other in alternatives if other.kind is way.kind]
     for text in texts:
-        rows = np.flatnonzero(np.isin(places.status, HAS_NO_COORDINATES))
+        rows = np.flatnonzero(np.isin(places.status, (*HAS_NO_COORDINATES, Status.UNKNOWN_UPRN)))
         if not len(rows):
             break
-        found = resolve_postcodes(text.gather(rows), surroundings)
-        unknown = rows[found.status == Status.UNKNOWN_POSTCODE]
-        _take(places, found, found.ok, numbers, "Placed from the postcode.", rows)
-        places.status[unknown[places.status[unknown] == Status.NO_LOCATION]] = Status.UNKNOWN_POSTCODE
-    central = np.flatnonzero(places.ok & (places.by == PLACED_BY.index("postcode")))
+        found = way.resolve(text.gather(rows), surroundings)
+        unknown = rows[found.status == way.unknown]
+        _take(places, found, found.ok, numbers, f"Placed from the {_SAID[way.kind]}.", rows)
+        places.status[unknown[places.status[unknown] == Status.NO_LOCATION]] = way.unknown
+    central = np.flatnonzero(places.ok & (places.by == PLACED_BY.index(way.kind.value)))
     if len(central):
-        places.issues.append(row_issues("at-postcode-centroid", numbers.gather(central), action=Action.KEPT))
+        places.issues.append(row_issues(way.code, numbers.gather(central), action=Action.KEPT))
 
 
 def _take(
@@ -113,6 +151,7 @@ def _take(
             places.issues.append(row_issues(code, numbers.gather(mended), action=Action.FIXED, message=message))
     places.lon[target], places.lat[target] = second.lon[source], second.lat[source]
     places.status[target], places.by[target] = Status.PLACED, second.by[source]
+    places.precision[target] = second.precision[source]
     if places.shapes is None and second.shapes is None:
         return
     if places.shapes is None:

@@ -1,7 +1,7 @@
 """One location of a feed as places in WGS 84, row by row: the reading of the whole column, single rows that were
 written in another way, and why a row has no place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -20,14 +20,13 @@ from harvesters.location.crs import (
     at_null_island,
     choose_reading,
     converted_issue,
-    metres_of_precision,
 )
 from harvesters.location.numbers import Mask
 from harvesters.location.positions import Positions, read_column, read_positions
 from harvesters.location.postcodes import read_postcodes
+from harvesters.location.precision import POSTCODE_M, UPRN_M, stated_metres
+from harvesters.location.uprns import read_uprns
 from harvesters.surroundings import Surroundings
-
-COARSE_M = 100.0
 
 
 class Status(IntEnum):
@@ -41,11 +40,12 @@ class Status(IntEnum):
     UNKNOWN_POSTCODE = 5
     NOT_FIXABLE = 6
     WRONG_SHAPE = 7
+    UNKNOWN_UPRN = 8
 
 
 HAS_NO_COORDINATES = (Status.NO_LOCATION, Status.INVALID_COORDINATES, Status.NULL_ISLAND)
 
-PLACED_BY = ("coordinates", "geometry", "grid reference", "postcode")
+PLACED_BY = ("coordinates", "geometry", "grid reference", "postcode", "uprn")
 """What a feature says of how it was placed."""
 
 _BY = {
@@ -55,19 +55,22 @@ _BY = {
     LocationKind.WKT: 1,
     LocationKind.GRID_REFERENCE: 2,
     LocationKind.POSTCODE: 3,
+    LocationKind.UPRN: 4,
 }
 
 
 @dataclass
 class Resolved:
     """The places of every row: `lon` and `lat` (of a shape the middle), `shapes` in WGS 84 where they are not all
-    points, a `status`, and in `by` the number of how it was placed in PLACED_BY."""
+    points, a `status`, in `by` the number of how it was placed in PLACED_BY, and in `precision` how many metres it may
+    be off."""
 
     lon: Floats
     lat: Floats
     status: NDArray[np.uint8]
     shapes: Geometries | None
     by: NDArray[np.uint8]
+    precision: Floats
     crs: str
     how: str
     issues: Issues
@@ -81,6 +84,8 @@ def resolve(opened: Opened, location: Location, surroundings: Surroundings) -> R
     """The place of every row at `location`."""
     if location.kind is LocationKind.POSTCODE:
         return resolve_postcodes(read_column(opened, location.columns[0]), surroundings)
+    if location.kind is LocationKind.UPRN:
+        return resolve_uprns(read_column(opened, location.columns[0]), surroundings)
     positions = read_positions(opened, location)
     chosen = choose_reading(opened, location, positions, surroundings)
     lon, lat = chosen.reading.to_wgs84(positions.x, positions.y)
@@ -88,7 +93,7 @@ def resolve(opened: Opened, location: Location, surroundings: Surroundings) -> R
     shapes = None if positions.shapes is None else _transformed(positions.shapes, chosen.reading)
     resolved = Resolved(
         np.array(lon), np.array(lat), status, shapes, np.full(len(lon), _BY[location.kind], dtype=np.uint8),
-        chosen.reading.system.code, chosen.how, list(chosen.issues),
+        stated_metres(chosen.reading, positions), chosen.reading.system.code, chosen.how, list(chosen.issues),
     )  # fmt: skip
     _mend_single_rows(resolved, opened, positions, chosen.reading, surroundings)
     _refuse_what_is_outside(resolved, surroundings)
@@ -98,11 +103,27 @@ def resolve(opened: Opened, location: Location, surroundings: Surroundings) -> R
 
 def resolve_postcodes(text: pl.Series, surroundings: Surroundings) -> Resolved:
     """The place of the postcode in each text."""
-    lon, lat, has_one = read_postcodes(text, surroundings)
-    status = np.where(has_one, np.uint8(Status.UNKNOWN_POSTCODE), np.uint8(Status.NO_LOCATION))
+    found = read_postcodes(text, surroundings)
+    return _looked_up(found, LocationKind.POSTCODE, Status.UNKNOWN_POSTCODE, POSTCODE_M, surroundings)
+
+
+def resolve_uprns(text: pl.Series, surroundings: Surroundings) -> Resolved:
+    """The place of the property whose number each text is."""
+    found = read_uprns(text, surroundings)
+    return _looked_up(found, LocationKind.UPRN, Status.UNKNOWN_UPRN, UPRN_M, surroundings)
+
+
+def _looked_up(
+    found: tuple[Floats, Floats, Mask], kind: LocationKind, unknown: Status, metres: float, surroundings: Surroundings
+) -> Resolved:
+    lon, lat, has_one = found
+    status = np.where(has_one, np.uint8(unknown), np.uint8(Status.NO_LOCATION))
     status[np.isfinite(lon)] = Status.PLACED
-    by = np.full(len(lon), _BY[LocationKind.POSTCODE], dtype=np.uint8)
-    resolved = Resolved(lon, lat, status, None, by, "EPSG:4326", "from the postcode gazetteer", [])
+    by = np.full(len(lon), _BY[kind], dtype=np.uint8)
+    precision = np.full(len(lon), metres)
+    resolved = Resolved(
+        lon, lat, status, None, by, precision, "EPSG:4326", f"from the gazetteer, by {kind.value}", []
+    )  # fmt: skip
     _refuse_what_is_outside(resolved, surroundings)
     return resolved
 
@@ -141,6 +162,9 @@ def _mend_single_rows(
         near = surroundings.near_council(lon, lat)
         rows, far = far[near], far[~near]
         resolved.lon[rows], resolved.lat[rows] = lon[near], lat[near]
+        if len(rows):
+            single = replace(positions, x=positions.x[rows], y=positions.y[rows], shapes=None, cell=None)
+            resolved.precision[rows] = stated_metres(reading, single)
         if resolved.shapes is not None and positions.shapes is not None:
             resolved.shapes[rows] = _transformed(positions.shapes[rows], reading)
         if len(rows):
@@ -179,7 +203,4 @@ def _feed_issues(resolved: Resolved, location: Location, positions: Positions, r
     if positions.curves:
         message = "Curves became short lines."
         issues.append(feed_issue("curve-linearised", message, action=Action.FIXED, count=positions.curves))
-    if placed and resolved.shapes is None and metres_of_precision(reading, positions) >= COARSE_M:
-        message = "Most coordinates are written to 100 metres or coarser."
-        issues.append(feed_issue("precision-low", message, count=placed))
     return issues

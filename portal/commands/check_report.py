@@ -28,12 +28,17 @@ def check_document(report: RunReport) -> dict[str, Any]:
         "format": values.get("format"),
         "encoding": values.get("encoding"),
         "crs": values.get("crs"),
-        "mapping": values.get("mapping"),
+        "mapping": _shown(values.get("mapping")),
         "rows_read": values.get("rows_read"),
         "features": values.get("features"),
         "outside_boundary": values.get("outside_boundary"),
         "issues": issue_summary(report.issues),
     }
+
+
+def _shown(mapping: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The mapping without what only the next run needs."""
+    return {name: told for name, told in mapping.items() if name != "profiles"} if mapping else None
 
 
 def issue_summary(issues: pl.DataFrame) -> list[dict[str, Any]]:

@@ -12,21 +12,24 @@ from datasets.feed import Cadence, Feed, read_feed, shipped_feeds
 from datasets.layer import find_layer
 from datasets.register import check_entry
 from datasets.store import feeds as store
+from datasets.store.roll_back import withdraw
 from datasets.vocabulary import Outcome
 from harvesters.adapters import find_adapter, platforms
 from harvesters.discovery.discover import organisation_feeds
+from harvesters.heartbeat import worker_name
 from harvesters.platforms.links import service_of
 from harvesters.run import Tools
 from harvesters.run import check as check_feed
 from harvesters.web.guard import check_written
 from portal import console
 from portal.commands.check_report import check_document, print_check
+from portal.commands.confirm import confirm_columns
 from portal.commands.discovery import discover_feeds, probe_feeds
+from portal.commands.pairs import MapOption, mapping_of, pairs_of
 
 app = typer.Typer(no_args_is_help=True, help="The datasets of councils that are harvested.")
 
 
-MapOption = Annotated[list[str] | None, typer.Option("--map", help="A field's column.", metavar="FIELD=COLUMN")]
 LocationOption = Annotated[
     str | None, typer.Option(help="Where coordinates are: xy:COLUMN,COLUMN[:EPSG], pair:COLUMN, postcode:COLUMN …")
 ]
@@ -72,13 +75,13 @@ def add(
             found = tools.city.find_council(_needed(council, "--council"))
             feeds = organisation_feeds(_needed(url, "URL"), organisation, found, tools.session)
         else:
-            named = {"dataset": dataset, "resource": resource, **_pairs(params or [], "--param", "NAME=VALUE")}
+            named = {"dataset": dataset, "resource": resource, **pairs_of(params or [], "--param", "NAME=VALUE")}
             values = {
                 "platform": platform, "url": _needed(url, "URL"), "licence": licence, "attribution": attribution,
                 "documentation_url": documentation_url, "cadence": cadence,
                 "sheet": sheet, "source_layer": source_layer,
                 "params": {name: value for name, value in named.items() if value},
-                "mapping": _mapping(mapped or []), "location": _location(location),
+                "mapping": mapping_of(mapped or []), "location": _location(location),
             }  # fmt: skip
             owner = tools.city.find_council(_needed(council, "--council"))
             feeds = [_feed(owner, _needed(layer, "--layer"), feed_id, values)]
@@ -119,6 +122,7 @@ def _add_shipped(tools: Tools, replace: bool) -> None:
     )
 
 
+app.command("confirm")(confirm_columns)
 app.command("discover")(discover_feeds)
 app.command("probe")(probe_feeds)
 
@@ -153,11 +157,23 @@ def show(feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed's
 
 
 @app.command()
-def remove(feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed's id.")]) -> None:
-    """Stop harvesting a feed. What was published from it stays up."""
+def remove(
+    feed_id: Annotated[str, typer.Argument(metavar="FEED", help="The feed's id.")],
+    withdrawn: Annotated[
+        str | None,
+        typer.Option("--withdraw", help="End its features as well, for this reason.", metavar="REASON"),
+    ] = None,
+) -> None:
+    """Stop harvesting a feed. What was published from it stays up, unless it is withdrawn."""
     with console.failing_plainly(), console.opened() as tools:
+        feed = store.read_feed(tools.engine, feed_id)
+        told = "Its features stay up, and so does its history."
+        if withdrawn is not None:
+            layer = find_layer(feed.layer)
+            diff = withdraw(tools.engine, layer, feed.id, withdrawn, by="operator", worker=worker_name())
+            told = f"Its {diff.ended:,} features ended; its history stays."
         store.remove_feed(tools.engine, feed_id)
-        console.out.print(f"Removed {feed_id}. Its features stay up, and so does its history.", markup=False)
+        console.out.print(f"Removed {feed_id}. {told}", markup=False)
 
 
 @app.command()
@@ -187,7 +203,7 @@ def check(
         values = {
             "sheet": sheet,
             "source_layer": source_layer,
-            "mapping": _mapping(mapped or []),
+            "mapping": mapping_of(mapped or []),
             "location": _location(location),
         }
         if feed_id:
@@ -223,20 +239,6 @@ def _feed(council: Council, layer: str, feed_id: str, values: dict[str, Any]) ->
         **given,
     }
     return check_entry(document, Feed, "")
-
-
-def _mapping(pairs: list[str]) -> dict[str, dict[str, str]]:
-    return {name: {"column": column} for name, column in _pairs(pairs, "--map", "FIELD=COLUMN").items()}
-
-
-def _pairs(pairs: list[str], option: str, form: str) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals and value):
-            raise typer.BadParameter(f"{option} wants {form}, not {pair!r}")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _location(text: str | None) -> dict[str, Any] | None:

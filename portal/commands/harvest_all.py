@@ -18,12 +18,12 @@ from portal.worker import JOBS, Worker
 _LOOK_SECONDS = 0.5
 
 
-def harvest_all(feeds: Sequence[Feed], tools: Tools, *, jobs: int = JOBS, accept: str | None = None) -> list[RunLine]:
+def harvest_all(feeds: Sequence[Feed], tools: Tools, *, jobs: int = JOBS) -> list[RunLine]:
     """How each feed's run ended, in the order of the feeds; `left_out` tells of those without. Other workers take their
     part where there are any."""
     before = runs.newest_run(tools.engine)
     wanted = {feed.id for feed in feeds}
-    enqueue(tools.engine, feeds, accept)
+    enqueue(tools.engine, feeds)
     worker = Worker(tools, jobs=jobs, tend=False)
     working = Thread(target=_work_until_done, args=(worker, tools, wanted), name="worker")
     working.start()

@@ -7,6 +7,7 @@ import typer
 
 from datasets.store.boundaries import load_boundaries
 from datasets.store.places import count_places, load_places
+from datasets.store.uprns import has_uprns, load_uprns
 from portal import console
 
 boundaries = typer.Typer(no_args_is_help=True, help="The councils' boundaries.")
@@ -35,8 +36,16 @@ def _boundaries() -> None:
 
 @places.command("load")
 def load_place_file(path: LocalFile) -> None:
-    """Load postcodes from a CSV with lon and lat, or easting and northing, such as ONSPD or Code-Point Open."""
+    """Load postcodes from a CSV with lon and lat, or easting and northing, such as ONSPD or Code-Point Open; or UPRNs
+    from OS Open UPRN, of which the city's are kept."""
     with console.failing_plainly(), console.opened() as tools:
+        if has_uprns(path):
+            loaded = load_uprns(tools.engine, tools.city, path)
+            console.out.print(
+                f"Loaded {loaded.kept:,} UPRNs in and near {tools.city.title}. "
+                f"{loaded.left_out:,} rows were left out: they lie elsewhere, or lack a number or a place."
+            )
+            return
         count = load_places(tools.engine, path)
         inside = count_places(tools.engine, tools.city)
         console.out.print(f"Loaded {count:,} postcodes. {inside:,} of all that are loaded lie in {tools.city.title}.")

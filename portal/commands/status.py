@@ -9,7 +9,8 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from datasets.layer import layers
-from datasets.store.catalogue import coverage, latest_runs, layer_standings
+from datasets.store.catalogue import latest_runs, layer_standings
+from datasets.store.coverage import coverage
 from datasets.vocabulary import CouncilState
 from harvesters.run import Tools
 from portal import console

@@ -7,7 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from datasets.layer import layers
-from datasets.store.catalogue import council_names, coverage, feature_counts, feed_standings
+from datasets.store.catalogue import council_names, feed_standings
+from datasets.store.coverage import coverage
+from datasets.store.tasks import open_tasks
 from portal.site import Site
 
 
@@ -26,9 +28,6 @@ def show(site: Site, request: Request) -> Response:
             raise HTTPException(404, f"There is no council of {site.city.title} at this address.")
         standings = coverage(connection, layers(), datetime.now(UTC), council=council.gss)
         feeds = feed_standings(connection, council=council.gss)
-        counts = {
-            layer: feature_counts(connection, definition, council=council.gss).get(council.gss, 0)
-            for layer, definition in layers().items()
-        }
-    values = {"council": council, "coverage": standings, "feeds": feeds, "counts": counts, "layers": layers()}
+        tasks = open_tasks(connection, council=council.gss)
+    values = {"council": council, "coverage": standings, "feeds": feeds, "tasks": tasks, "layers": layers()}
     return site.page(request, "council.html", values)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from datasets.layer import layers
 from datasets.store.catalogue import feed_standings, latest_runs
+from datasets.store.coverage import feed_quality
 from datasets.store.run_report import mapping_of
 from harvesters.adapters import find_adapter
 from portal.pages.runs import run_number
@@ -29,10 +30,14 @@ def show(site: Site, request: Request) -> Response:
         runs = latest_runs(connection, RUNS + 1, feed=feed.id, before=before)
         read_by = feed.good_run or feed.run
         mapping = None if read_by is None else mapping_of(connection, read_by)
+        layer = layers().get(feed.layer)
+        now = datetime.now(UTC)
+        quality = None if layer is None else feed_quality(connection, feed, layer, now)
     values = {
         "feed": feed,
-        "state": feed.state(datetime.now(UTC)),
-        "layer": layers().get(feed.layer),
+        "state": feed.state(now),
+        "layer": layer,
+        "quality": quality,
         "platform": find_adapter(feed.platform).TITLE,
         "runs": runs[:RUNS],
         "older": runs[RUNS - 1].id if len(runs) > RUNS else None,

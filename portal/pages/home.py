@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from datasets.layer import layers
-from datasets.store.catalogue import coverage, latest_runs, layer_standings
+from datasets.store.catalogue import latest_runs, layer_standings
+from datasets.store.coverage import coverage
 from portal.site import Site
 
 RUNS = 10

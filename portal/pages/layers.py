@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from datasets.layer import layers
-from datasets.store.catalogue import coverage, feature_counts, layer_revisions, layer_standings
+from datasets.store.catalogue import layer_revisions, layer_standings
+from datasets.store.coverage import coverage, layer_quality
 from portal.site import Site
 
 REVISIONS = 20
@@ -27,14 +28,13 @@ def show(site: Site, request: Request) -> Response:
     with site.engine.connect() as connection:
         standing = layer_standings(connection)[layer.id]
         standings = coverage(connection, layers(), datetime.now(UTC), layer=layer.id)
-        counts = feature_counts(connection, layer)
         revisions = layer_revisions(connection, layer.id, REVISIONS)
     values = {
         "layer": layer,
         "standing": standing,
         "coverage": standings,
         "checked_at": max((each.checked_at for each in standings if each.checked_at), default=None),
-        "counts": counts,
+        "quality": layer_quality(standings),
         "revisions": revisions,
     }
     return site.page(request, "layer.html", values)

@@ -1,7 +1,9 @@
 """`make bench`: what a harvest takes, each measure beside a peer or a limit in the same run.
 
 harvest: a file of many rows beside a bare load of the same; paging: many rows page by page from ArcGIS and WFS beside
-a bare client; feeds: nine small feeds of each of many councils, by two workers; kill: a worker killed half-way.
+a bare client; feeds: nine small feeds of each of many councils, by two workers; kill: a worker killed half-way;
+scale: what a row costs, from ten thousand rows to five million; borders: the same thing published by two councils found
+among many; history: a large layer as it stood, and its changes.
 """
 
 import argparse
@@ -13,10 +15,10 @@ from statistics import median
 
 from rich.console import Console
 
-from tests.bench import harvest, killed, many_feeds, paging
+from tests.bench import borders, harvest, history, killed, many_feeds, paging, scale
 from tests.bench.ground import CHECKOUT, ground
 
-PARTS = ("harvest", "paging", "feeds", "kill")
+PARTS = ("harvest", "paging", "feeds", "kill", "scale", "borders", "history")
 STARTS = (["citywide", "--help"], ["citywide", "layers", "list"])
 
 
@@ -35,6 +37,12 @@ def main() -> None:
             many_feeds.measure(made, console, count=chosen.councils)
         if "kill" in parts:
             killed.measure(made, console, rows=chosen.rows)
+        if "scale" in parts:
+            scale.measure(made, console, sizes=scale.sizes(chosen.rows))
+        if "borders" in parts:
+            borders.measure(made, console, rows=chosen.rows)
+        if "history" in parts:
+            history.measure(made, console, rows=chosen.rows)
     for command in STARTS if "harvest" in parts else ():
         console.print(f"{' '.join(command)}: {_start_seconds(command, 2 * chosen.rounds - 1):.2f} s")
 

@@ -72,7 +72,7 @@ class Offer:
 def measure(made: Ground, console: Console, *, rows: int, rounds: int, steps: int, profile: bool) -> None:
     """Measures and prints."""
     figures = Figures()
-    with _offered(made, rows) as offer:
+    with offered(made, rows) as offer:
         for number in range(rounds):
             _round(made, offer, figures, list(STEPS)[:steps], console, profile=profile)
             console.print(_round_line(number, figures))
@@ -82,7 +82,7 @@ def measure(made: Ground, console: Console, *, rows: int, rounds: int, steps: in
 
 
 @contextmanager
-def _offered(made: Ground, rows: int) -> Iterator[Offer]:
+def offered(made: Ground, rows: int) -> Iterator[Offer]:
     folder = made.settings.home / "files"
     # A million rows being made would leave this process large.
     writing = multiprocessing.get_context("spawn").Process(target=write_files, args=(rows, folder))
@@ -106,14 +106,14 @@ def write_files(rows: int, folder: Path) -> None:
 def _round(made: Ground, offer: Offer, figures: Figures, steps: list[str], console: Console, *, profile: bool) -> None:
     figures.loads.append(made.load_when_quiet())
     url = made.new_database("bench")
-    _save_feeds(made, url, offer.base)
+    save_feeds(made, url, offer.base)
     rows = made.settings.home / "rows.csv"
     if profile:
         log_statements(url)
     for step in steps:
         feed_id, version, outcome = STEPS[step]
         offer.put(version)
-        harvest = _harvest(made, url, feed_id)
+        harvest = one_harvest(made, url, feed_id)
         if harvest["outcome"] != outcome:
             raise SystemExit(f"The {step} ended {harvest['outcome']}, not {outcome}: {harvest['message']}")
         figures.harvests[step].append(harvest)
@@ -128,7 +128,7 @@ def _round(made: Ground, offer: Offer, figures: Figures, steps: list[str], conso
     made.drop_database("bench")
 
 
-def _save_feeds(made: Ground, url: str, base: str) -> None:
+def save_feeds(made: Ground, url: str, base: str) -> None:
     engine = connect(url)
     for feed_id, name in ((FIRST, "toilets.csv"), (SECOND, "more.csv")):
         gss = made.city.council[0].gss
@@ -136,7 +136,7 @@ def _save_feeds(made: Ground, url: str, base: str) -> None:
     engine.dispose()
 
 
-def _harvest(made: Ground, url: str, feed_id: str) -> dict[str, Any]:
+def one_harvest(made: Ground, url: str, feed_id: str) -> dict[str, Any]:
     """One harvest in a child process; `process` is the wall time of all of it."""
     settle(url)
     began = time.perf_counter()

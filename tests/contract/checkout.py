@@ -7,7 +7,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 ROOMS = ("portal", "harvesters", "ogc", "datasets")
-_MADE = {".git", ".venv", ".citywide", "node_modules", "__pycache__", "static", "dist"}
+_MADE = {".git", ".venv", ".citywide", ".hypothesis", "node_modules", "__pycache__", "static", "dist"}
 
 
 def written() -> Iterator[Path]:

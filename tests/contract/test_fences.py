@@ -14,6 +14,7 @@ STAGES = {
     "harvesters.apart.reading": "open_apart",
     "harvesters.screen": "screen",
     "harvesters.map": "apply",
+    "harvesters.mend": "mend",
     "harvesters.type": "type_values",
     "harvesters.place": "place",
     "harvesters.key": "key",
@@ -44,7 +45,12 @@ def test_the_import_contracts_are_kept() -> None:
             ("harvesters/formats/", "harvesters/location/", "datasets/store/boundaries.py", "harvesters/demo/"),
         ),
         ("fastexcel", "harvesters/formats/"),
-        ("rapidfuzz", "harvesters/propose.py"),
+        ("rapidfuzz", ("harvesters/naming.py", "harvesters/values/codes.py", "datasets/likeness.py")),
+        ("phonenumbers", ("harvesters/values/", "harvesters/personal/phone.py")),
+        ("faker", "harvesters/personal/people.py"),
+        ("stdnum", "harvesters/personal/"),
+        ("olefile", "harvesters/formats/workbook_internals.py"),
+        ("opening_hours", "harvesters/values/hours.py"),
         ("owslib", "harvesters/adapters/wfs.py"),
         ("rdflib", ("harvesters/adapters/dcat.py", "harvesters/platforms/catalogues/")),
         ("procrastinate", ("datasets/store/queue.py", "portal/worker.py")),
@@ -72,7 +78,9 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
 def test_the_order_of_a_harvest_is_in_two_places_alone() -> None:
     """The run's, and that of the stages between opening a resource and the gates, which a rebuild repeats."""
     for module, name in STAGES.items():
-        assert importers(module, name) in ({"harvesters/run.py"}, {"harvesters/harmonise.py"}), f"{module}.{name}"
+        # A rebuild publishes what it replays on a ground of its own.
+        found = importers(module, name) - {"datasets/store/replay.py"}
+        assert found in ({"harvesters/run.py"}, {"harvesters/harmonise.py"}), f"{module}.{name}"
 
 
 def test_ddl_is_in_the_store_alone() -> None:

@@ -36,6 +36,17 @@ def test_national_grid_is_left_as_it_is(opened):
     assert table.geometry[0].wkt == "POINT (530000 180000)" and table.crs.epsg == 27700
 
 
+def test_curves_become_short_lines_and_are_counted(opened, codes):
+    along = "530000 180000 530100 180100 530200 180000 530100 179900 530000 180000"
+    arc = f"<gml:Curve><gml:segments><gml:ArcString><gml:posList>{along}</gml:posList></gml:ArcString></gml:segments>"
+    ring = f"<gml:Ring><gml:curveMember>{arc}</gml:Curve></gml:curveMember></gml:Ring>"
+    shape = f'<gml:Polygon srsName="EPSG:27700"><gml:exterior>{ring}</gml:exterior></gml:Polygon>'
+    feature = f'<wfs:member><a:toilet gml:id="t.1"><a:ref>1</a:ref><a:geom>{shape}</a:geom></a:toilet></wfs:member>'
+    table = opened(gml(feature), "wfs")
+    assert codes(table) == {"curve-linearised": 1}
+    assert table.geometry[0].area == pytest.approx(31_416, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("root", "code"),
     [('numberReturned="0"', "E-COUNT"), ('numberOfFeatures="5"', "E-SHORT"), ('numberMatched="9"', "E-SHORT")],

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.store.feeds import read_feed
 from datasets.vocabulary import Outcome
 from harvesters.run import Tools
 from harvesters.web import ask as asking
@@ -31,10 +32,9 @@ from tests.builders import (
     counts,
     csv_bytes,
     query,
-    toilet,
+    saying,
     toilets,
 )  # fmt: skip
-from tests.formats.workbooks import write_xlsx
 from tests.misbehaviour.feeds import (
     Council,
     OgcApiToilets,
@@ -46,6 +46,8 @@ from tests.misbehaviour.feeds import (
 )
 from tests.peers.answering import answering
 from tests.peers.arcgis import EDITED, ArcgisServer
+from tests.peers.datastore import DATASET, datastore
+from tests.personal.leaks import LEAKS, NEAR_MISSES
 from tests.test_session import lead_to
 
 BROKEN = {"code": 400, "message": "Unable to complete operation.", "details": []}
@@ -165,7 +167,9 @@ def test_17_the_same_bytes_of_two_councils_are_features_of_each(tools: Tools, si
     ours.whole(5)
     # Most of what one council publishes for both lies outside the other, which a person has to accept.
     theirs.stopped(Outcome.HELD, "E-MOSTLY-OUTSIDE")
-    assert theirs.harvest(accept="A register of both councils.").outcome is Outcome.PUBLISHED
+    assert (
+        theirs.harvest(accept=saying("A register of both councils.", "E-MOSTLY-OUTSIDE")).outcome is Outcome.PUBLISHED
+    )
     found = [*ours.rows(), *theirs.rows()]
     assert len({row["feature_id"] for row in found}) == 10 and len({row["resource_sha256"] for row in found}) == 1
     assert {(row["feed_id"], row["council"]) for row in found} == {
@@ -173,31 +177,42 @@ def test_17_the_same_bytes_of_two_councils_are_features_of_each(tools: Tools, si
     }  # fmt: skip
 
 
-# 18: a workbook with a hidden sheet. Quarantining one (E-HIDDEN-CONTENT) is a gate that does not exist yet.
+# 18: a workbook with a very hidden sheet and the cache of a pivot table
 
 
-def test_18_nothing_of_a_hidden_sheet_is_stored(tools: Tools, site: Loopback, tmp_path: Path) -> None:
-    shown = [list(toilet(1)), *([str(value) for value in row.values()] for row in toilets(5))]
-    secret = [
-        ["Ref", "Name", "Address", "Easting", "Northing"],
-        ["S1", "Complainant A. Nonymous", "1 Row", "645700", "407800"],
-    ]
-    book = write_xlsx(tmp_path / "toilets.xlsx", {"Archive": secret, "Toilets": shown}, hidden=["Archive"])
-    site.answers["/toilets.xlsx"] = Answer(book.read_bytes())
+def test_18_a_workbook_with_hidden_content_is_quarantined(tools: Tools, site: Loopback) -> None:
+    plain = next(miss for miss in NEAR_MISSES if miss.kind == "a plain workbook")
+    site.answers["/toilets.xlsx"] = Answer(plain.content)
     feed = file(tools, site, "/toilets.xlsx")
-    report = feed.whole(5)
-    kept = query(tools.engine, "SELECT * FROM citywide.issue WHERE run = :run", run=report.run_id)
-    assert "Nonymous" not in str([feed.rows(), kept, report.values])
+    feed.whole(5)
+    for kind, told in (("a very hidden sheet", "sheet 2 of 2, hidden so deep"), ("a pivot cache", "of a pivot table")):
+        [leak] = [leak for leak in LEAKS if leak.kind == kind]
+        site.answers["/toilets.xlsx"] = Answer(leak.content)
+        report = feed.stopped(Outcome.HELD, "E-HIDDEN-CONTENT")
+        assert told in report.message and "Save the sheet alone as CSV" in report.message
+        kept = query(tools.engine, "SELECT t::text AS row FROM citywide.issue t WHERE run = :run", run=report.run_id)
+        assert "Quillfeather" not in str([feed.rows(), kept, report.values, report.message])
 
 
-# 19: no licence. That a portal's default fills it in for approval is a rule that does not exist yet.
+# 19: no licence, and a portal's default
+
+
+def test_19_a_licence_that_only_the_portal_states_is_flagged_and_asked(tools: Tools) -> None:
+    with datastore(
+        rows=5, package={"license_id": "uk-ogl", "license_title": "UK Open Government Licence (OGL)"}
+    ) as one:
+        where = {"dataset": DATASET, "datastore": "yes"}
+        feed = council(tools, platform="ckan", url=one.url, params=where, licence="unknown")
+        assert "Open Government Licence" in feed.stopped(Outcome.HELD, "licence-portal-default").message
+        feed.harvest(accept=saying("The council confirmed it.", "licence-portal-default"))
+        assert len(feed.rows()) == 5 and read_feed(tools.engine, feed.feed.id).licence == "OGL-UK-3.0"
 
 
 def test_19_a_feed_without_a_licence_is_held_until_a_person_says(tools: Tools, site: Loopback) -> None:
     site.answers["/toilets.csv"] = Answer(csv_bytes(toilets(3)))
     feed = file(tools, site, licence="unknown")
     feed.stopped(Outcome.HELD, "licence-unknown")
-    assert feed.harvest(accept="The portal's terms say OGL for all.").outcome is Outcome.PUBLISHED
+    assert feed.harvest(accept=saying("The council says OGL for all.", "licence-unknown")).outcome is Outcome.PUBLISHED
 
 
 # 20: millions of rows, and a kill half-way

@@ -40,11 +40,11 @@ def test_all_links_of_a_collection_lead_somewhere(client: TestClient) -> None:
     assert {href: client.get(href, follow_redirects=False).status_code for href in hrefs} == dict.fromkeys(hrefs, 200)
 
 
-def test_queryables_are_the_fields_and_council_and_feed(client: TestClient) -> None:
+def test_queryables_are_the_fields_and_council_feed_and_duplicates(client: TestClient) -> None:
     answer = client.get("/ogc/collections/public-toilets/queryables")
     fields = published_fields(find_layer("public-toilets"))
     assert answer.headers["content-type"] == "application/schema+json"
-    assert list(answer.json()["properties"]) == ["geometry", *fields, "council", "feed"]
+    assert list(answer.json()["properties"]) == ["geometry", *fields, "council", "feed", "duplicates"]
     assert answer.json()["properties"]["category"]["enum"] == list(fields["category"].codes)
     assert answer.json()["properties"]["accessible"]["title"] == "Accessible"
 

@@ -24,6 +24,7 @@ QUESTIONS = [
     {"datetime": "1975/..", "limit": "4"},
     {"name": "nobody"},
     {"limit": "2", "cursor": "MTo1"},
+    {"duplicates": "exclude", "limit": "5"},
 ]
 
 
@@ -48,7 +49,7 @@ def cursor(page: Any) -> str:
 def test_items_agree(client: TestClient, engine: Engine, layer: str, question: dict[str, str]) -> None:
     ours = client.get(f"/ogc/collections/{layer}/items", params=question).json()
     theirs = json.loads(engine.items({**question, "f": "json"}, layer))
-    for key in ("type", "features", "numberReturned", "numberMatched"):
+    for key in ("type", "features", "numberReturned", "numberMatched", "attribution", "licences"):
         assert ours.get(key) == theirs.get(key), key
     assert cursor(ours) == cursor(theirs)
 

@@ -100,7 +100,7 @@ def test_a_point_drawn_as_a_collapsed_area_is_a_point():
 
 
 def test_a_multipoint_of_one_is_its_point():
-    made = Outcome(drawn([shapely.MultiPoint([(530000, 180000)]), shapely.Point(530100, 180000)], 27700))
+    made = Outcome(drawn([shapely.MultiPoint([(530012, 180423)]), shapely.Point(530113, 180424)], 27700))
     assert made.shapes[0].geom_type == "Point"
     assert made.codes == {"OSGB": 2}
 
@@ -115,3 +115,16 @@ def test_shapes_and_points_of_one_file_stand_side_by_side():
     columns = {"Shape": [FIELD.wkt, FIELD.wkt, None], "E": [530000] * 3, "N": [180100, 180200, 180300]}
     made = Outcome(table(columns), kind=AREA)
     assert [shape.geom_type for shape in made.shapes] == ["Polygon", "Polygon", "Point"]
+
+
+def test_no_corner_of_an_area_is_simplified_away():
+    coast = shapely.Point(530000, 180000).buffer(900, quad_segs=2_000)
+    made = Outcome(drawn([coast, FIELD], 27700), kind=AREA)
+    assert shapely.get_num_coordinates(made.shapes).tolist() == shapely.get_num_coordinates([coast, FIELD]).tolist()
+
+
+def test_curves_are_drawn_as_lines_and_told_of():
+    ring = "CURVEPOLYGON(CIRCULARSTRING(530000 180000,530100 180100,530200 180000,530100 179900,530000 180000))"
+    made = Outcome(table({"shape": [ring, FIELD.wkt, FIELD.wkt]}), kind=AREA)
+    assert made.codes["curve-linearised"] == 1 and shapely.get_num_coordinates(made.shapes)[0] > 40
+    assert "curve-linearised" not in Outcome(table({"shape": [FIELD.wkt] * 2}), kind=AREA).codes

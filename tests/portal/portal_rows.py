@@ -77,6 +77,11 @@ class Rows:
         values = {"severity": "warning", "responsibility": "publisher", "count": 1}
         self._add(tables.issue, {"run": run, "code": code, "row_no": row_no, "action": action, **values, **given})
 
+    def task(self, code: str, *, run: int, feed: str = TOILETS, **given: Any) -> None:
+        values = {"id": f"{code}-{feed}", "council": NORTHMERE, "layer": "public-toilets", "feed": feed, "run": run}
+        values |= {"kind": "issue", "code": code, "count": 1, "state": "open"}
+        self._add(tables.task, {**values, **given})
+
     def features(self, count: int, *, council: str = NORTHMERE, layer: str = "public-toilets") -> None:
         for number in range(count):
             key = f"{council}/{number}"

@@ -4,7 +4,7 @@ import pytest
 from portal_rows import NORTHMERE, NOW
 
 from datasets.layer import layers
-from datasets.store.catalogue import coverage
+from datasets.store.coverage import coverage
 from datasets.vocabulary import CouncilState
 
 

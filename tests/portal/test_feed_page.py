@@ -64,3 +64,17 @@ def test_a_run_number_that_is_none_is_refused(browser, rows):
     rows.feed()
     for before in ("x", "-1", "9" * 30, ""):
         assert browser.get(f"/feeds/{TOILETS}?before={before}").status_code == 400
+
+
+def test_quality_says_why_and_how_to_mend_it(page, rows):
+    rows.feed()
+    rows.task("no location", run=rows.run(complete=True, rung="reference"))
+    rows.features(2)
+    text = page(f"/feeds/{TOILETS}").text
+    assert "Issues 10 of 15 Open tasks by severity: 1 error. Mend the severest task first." in text
+    assert "What the next level wants:" in text
+
+
+def test_a_feed_of_which_nothing_is_served_scores_nothing(page, rows):
+    rows.feed()
+    assert "0 of 100 points; level none." in page(f"/feeds/{TOILETS}").text

@@ -27,3 +27,11 @@ def test_without_a_feed_it_says_so(page):
 def test_with_a_feed_and_no_run_it_says_so(page, rows):
     rows.feed()
     assert "Feeds are registered, but none has been harvested yet." in page("/").text
+
+
+def test_layers_that_no_council_publishes_stand_apart_at_the_end(page, rows):
+    rows.feed()
+    text = page("/").text
+    apart = text.index("No council publishes these here yet:")
+    assert text.index("Public toilets 0") < apart < text.index("Street trees")
+    assert "Public toilets" not in text[apart : text.index("Latest runs")]

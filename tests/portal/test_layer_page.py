@@ -14,6 +14,14 @@ def test_every_layer_is_listed_with_its_description(page):
     assert all(layer.title in text and layer.description in text for layer in layers().values())
 
 
+def test_layers_that_no_council_publishes_stand_apart_at_the_end_of_the_list(page, rows):
+    rows.feed()
+    text = page("/layers").text
+    apart = text.index("No council publishes these here yet")
+    assert text.index("Public toilets") < apart < text.index("Street trees")
+    assert "Councils in" not in text[apart:]
+
+
 def test_coverage_has_every_council_with_state_and_count(page, rows):
     rows.feed()
     rows.run()
@@ -74,3 +82,29 @@ def test_a_layer_without_anything_says_so(page):
     assert "No council has a feed for this layer yet." in text
     assert "Nothing has been published in this layer yet" in text
     assert "There is nothing to license yet." in text
+
+
+def test_quality_is_told_in_words_and_numbers_with_reasons(page, rows):
+    rows.feed()
+    rows.run(complete=True, rung="reference")
+    rows.features(2)
+    text = page("/layers/public-toilets").text
+    assert "of 100 points; level" in text
+    assert "Coverage 1 of 1 All 1 councils that are in or expected provide it." in text
+    assert "Freshness 25 of 25" in text
+
+
+def test_why_councils_are_expected_to_provide_it_stands_there(page):
+    text = page("/layers/brownfield-land").text
+    assert "Councils must publish this by law." in text
+    assert "Town and Country Planning (Brownfield Land Register) Regulations 2017, since 31 December 2017" in text
+    assert "Expected and missing: Northmere, Saint Osyth's and Southmere." in text
+
+
+def test_a_councils_quality_stands_beside_its_state(page, rows):
+    rows.feed()
+    rows.task("no location", run=rows.run(complete=True, rung="reference"))
+    rows.features(2)
+    text = page("/layers/public-toilets").text
+    assert "northmere-toilets Some, 70 of 100, 1 open task" in text
+    assert "Expected and missing" not in text

@@ -30,7 +30,22 @@ LAYERS = {
     "conservation-area": "conservation-areas",
     "library": "libraries",
     "polling-station": "polling-stations",
+    "polling-district": "polling-districts",
+    "mobile-library-stop": "mobile-library-stops",
+    "brownfield-land": "brownfield-land",
+    "article-4-direction-area": "article-4-areas",
+    "listed-building": "listed-building-outlines",
+    "listed-building-outline": "listed-building-outlines",
+    "tree-preservation-order": "tree-preservation-orders",
+    "tree-preservation-zone": "tree-preservation-zones",
+    "tree (TPO)": "protected-trees",
+    "street-tree": "street-trees",
+    "recycling-site": "recycling-sites",
+    "park": "parks-and-green-spaces",
+    "school": "schools",
+    "ev-chargepoint": "ev-chargepoints",
 }
+"""What the manifest calls a layer, and what we do. The rest (bus stops, pharmacies …) is in no layer of ours."""
 EVERYONE = "everyone"
 BOUNDARIES = {
     "london": "boundaries/london/boroughs-2013.geojson",
@@ -55,7 +70,7 @@ class RealFile:
 
 
 def real_files() -> list[RealFile]:
-    """Every data file of our four layers; sidecars belong to the file they stand beside."""
+    """Every data file of our layers; sidecars belong to the file they stand beside."""
     with (FOLDER / "MANIFEST.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["layer"] in LAYERS and "sidecar" not in row["format"]]
     return [
@@ -133,7 +148,8 @@ def _write_everyone(folder: Path) -> None:
     names = {file.gss: file.council for file in reversed(real_files())}
     seen: dict[str, str] = {}
     for gss, name in sorted(names.items()):
-        seen[gss] = name if name not in seen.values() else f"{name} {gss}"
+        plain = name.replace("&", "and")
+        seen[gss] = plain if plain.lower() not in {other.lower() for other in seen.values()} else f"{plain} {gss}"
     lines = ['title = "Everyone"', 'description = "Every council with a file."', f"extent = {BRITAIN}"]
     lines.append('boundary_source = "the trial"')
     lines += [f'[[council]]\ngss = "{gss}"\nname = "{name or "England"}"' for gss, name in seen.items()]

@@ -1,29 +1,32 @@
 """Dates are ISO text that says no more than the source does; the column as a whole tells day from month."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasets.issues import all_issues
 from datasets.layer import find_layer
 from harvesters.batch import ROW_NO, Batch
-from harvesters.dates import parse_dates
 from harvesters.type import type_values
+from harvesters.values.dates import PLACEHOLDERS, parse_dates
 
 
 def dates(*texts: str | None) -> list[str | None]:
-    return parse_dates(pl.Series(texts, dtype=pl.String))[0].to_list()
+    return parse_dates(pl.Series(texts, dtype=pl.String)).values.to_list()
 
 
 def refusals(texts: Sequence[str]) -> dict[str, list[int]]:
     """Which of the texts are refused, by code."""
-    refused = parse_dates(pl.Series(texts))[1]
+    refused = parse_dates(pl.Series(texts)).refused
     return {code: mask.arg_true().to_list() for code, mask in refused.items() if mask.any()}
 
 
 def noted(*texts: str) -> list[tuple[str, int]]:
-    return all_issues(parse_dates(pl.Series(texts))[2]).select("code", "count").rows()
+    return all_issues(parse_dates(pl.Series(texts)).noted).select("code", "count").rows()
 
 
 @pytest.mark.parametrize(
@@ -102,4 +105,67 @@ def test_a_guessed_order_names_the_field() -> None:
 
 def test_an_empty_column_has_neither_dates_nor_issues() -> None:
     assert dates(None, None) == [None, None]
-    assert parse_dates(pl.Series([None], dtype=pl.String))[2] == []
+    assert parse_dates(pl.Series([None], dtype=pl.String)).noted == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Q3 2019", "2019"), ("2019-Q3", "2019"), ("Spring 2015", "2015"), ("Mar-84", "1984-03"),
+     ("5-Mar-84", "1984-03-05")],
+)  # fmt: skip
+def test_what_iso_has_no_form_for_or_leaves_its_century_out_is_tidied(text: str, said: str) -> None:
+    parsed = parse_dates(pl.Series([text]))
+    assert parsed.values.to_list() == [said] and parsed.tidied is not None and parsed.tidied.to_list() == [True]
+
+
+@pytest.mark.parametrize("text", ["05/03/1984", "1984-03-05", "1984", "5 March 1984", "30746"])
+def test_a_whole_date_in_another_form_is_read_and_not_tidied(text: str) -> None:
+    tidied = parse_dates(pl.Series([text])).tidied
+    assert tidied is not None and tidied.to_list() == [False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Winter 2015", "2015/16", "Q5 2019", "1980s", "c1984", "5 March 1984 to 6 March 1985", "01/02/2015 - 03/04/2016",
+     "2015-01-01 - 2016-01-01", "05/03/1984 and after"],
+)  # fmt: skip
+def test_what_is_more_than_one_date_or_none_for_certain_is_refused(text: str) -> None:
+    assert dates(text) == [None] and refusals([text]) == {"invalid date": [0]}
+
+
+@pytest.mark.parametrize(
+    "text", ["1900-01-01", "01/01/1900", "1899-12-30", "31/12/9999", "0001-01-01", "00/01/1900", "9999-12-31T00:00:00"]
+)
+def test_dates_that_stand_for_none_are_empty_with_an_issue_of_their_own(text: str) -> None:
+    assert dates(text, "31/01/2015")[0] is None and refusals([text]) == {"placeholder date": [0]}
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2015-06-30T23:00:00Z", "2015-07-01"),
+        ("2015-12-31T23:00:00Z", "2015-12-31"),
+        ("2015-06-30T22:59:59.000+00:00", "2015-06-30"),
+        ("2015-06-30 23:00+0000", "2015-07-01"),
+        ("2015-07-01T00:00:00+01:00", "2015-07-01"),
+        ("1435705200000", "2015-07-01"),
+        ("1451602800000", "2015-12-31"),
+        ("2015-06-30T23:00:00", "2015-06-30"),
+    ],
+)
+def test_a_moment_with_a_zone_is_a_day_in_london(text: str, day: str) -> None:
+    assert dates(text) == [day]
+
+
+def test_a_moment_whose_day_is_another_in_london_says_so() -> None:
+    tidied = parse_dates(pl.Series(["2015-06-30T23:00:00Z", "2015-06-30T12:00:00Z"])).tidied
+    assert tidied is not None and tidied.to_list() == [True, False]
+
+
+@settings(deadline=None)
+@given(st.dates(min_value=date(1100, 1, 1), max_value=date(2040, 1, 1)))
+def test_a_date_is_read_as_it_is_written(day: date) -> None:
+    named = f"{day.day} {day:%B} {day.year:04d}"
+    slashed = ["31/01/2015", f"{day.day:02d}/{day.month:02d}/{day.year:04d}"]
+    wanted = None if day.isoformat() in PLACEHOLDERS else day.isoformat()
+    assert dates(day.isoformat(), named) == [wanted, wanted] and dates(*slashed)[1] == wanted
