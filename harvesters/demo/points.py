@@ -8,6 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from harvesters.demo import words
+from harvesters.demo.border import with_one_at_the_border
 from harvesters.demo.land import boroughs
 from harvesters.demo.postcodes import PER_BOROUGH, postcodes
 
@@ -53,6 +54,7 @@ def make_toilets(rng: np.random.Generator, orders: Orders) -> pl.DataFrame:
             pl.when("community_scheme").then("cafe").otherwise("site").alias("name"),
             pl.exclude("borough", "reference", "site", "cafe"),
         )
+        .pipe(with_one_at_the_border)
     )
 
 
