@@ -13,7 +13,7 @@ from datasets.feed import Feed
 from datasets.issues import Issues
 from datasets.layer import Layer, find_layer
 from datasets.settings import Settings
-from datasets.store.publish import Diff
+from datasets.store.publishing.publish import Diff
 from datasets.store.runs import EarlierRun
 from datasets.vocabulary import Outcome
 from harvesters.fetching.archive import Archive

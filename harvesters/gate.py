@@ -7,7 +7,7 @@ from datasets.feed import Feed
 from datasets.layer import Layer, find_layer
 from datasets.licence import licences, recognise_licence
 from datasets.vocabulary import Rung
-from harvesters.expectations import Measured, expect
+from harvesters.gates.expectations import Measured, expect
 
 SHRINK_SHARE, SHRINK_ROWS = 0.2, 25
 OUTSIDE_M = 500

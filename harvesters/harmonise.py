@@ -13,19 +13,19 @@ from datasets.layer import Layer
 from datasets.store import boundaries, places
 from datasets.store.rules import rules_for
 from datasets.vocabulary import Action
-from harvesters.approvals import columns_read
 from harvesters.batch import Batch, Opened
+from harvesters.columns.drift import find_drift
+from harvesters.columns.mapping import Mapping
+from harvesters.columns.memory import recall
+from harvesters.columns.never_taken import without_people
 from harvesters.content import SERVER_COLUMNS, content_hash
 from harvesters.context import Context, Record, Tools
-from harvesters.drift import find_drift
-from harvesters.expectations import measure
 from harvesters.gate import OUTSIDE_M, Candidate
+from harvesters.gates.approvals import columns_read
+from harvesters.gates.expectations import measure
 from harvesters.key import key
 from harvesters.map import apply, check_is_sure, other_layer, propose
-from harvesters.mapping import Mapping
-from harvesters.memory import recall
 from harvesters.mend import mend
-from harvesters.never_taken import without_people
 from harvesters.personal.scan import SUSPECTED, doubt, suspects
 from harvesters.personal.small_numbers import without_small_numbers
 from harvesters.place import Placement, place

@@ -7,7 +7,7 @@ run records which of them decided.
 
 from datetime import UTC, datetime
 
-from datasets.store.publish import Diff, has_missing
+from datasets.store.publishing.publish import Diff, has_missing
 from datasets.store.schedule import wait_planned
 from datasets.vocabulary import Decider, Reach, Rung
 from harvesters.context import Context

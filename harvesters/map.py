@@ -13,12 +13,12 @@ from datasets.issues import Issues, feed_issue
 from datasets.layer import Layer
 from datasets.vocabulary import Action
 from harvesters.batch import ROW_NO, Batch, Opened
+from harvesters.columns.mapping import SURE, MappedField, MappedLocation, Mapping, Renamed
+from harvesters.columns.memory import Memory
+from harvesters.columns.profile import SAMPLE_ROWS, profile
+from harvesters.columns.propose import propose_fields
+from harvesters.columns.standing import standing
 from harvesters.locate import find_location
-from harvesters.mapping import SURE, MappedField, MappedLocation, Mapping, Renamed
-from harvesters.memory import Memory
-from harvesters.profile import SAMPLE_ROWS, profile
-from harvesters.propose import propose_fields
-from harvesters.standing import standing
 from harvesters.surroundings import Surroundings
 from harvesters.type import share_valid
 from harvesters.values.weekdays import name_days

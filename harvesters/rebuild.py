@@ -14,13 +14,20 @@ from datasets.errors import CitywideError, RunFailed, RunHeld, RunStopped
 from datasets.feed import Feed
 from datasets.layer import Layer, find_layer
 from datasets.store.layer_tables import REHEARSAL
-from datasets.store.publish import end_missing, publishing
+from datasets.store.publishing.publish import end_missing, publishing
+from datasets.store.publishing.slices import Diff, Slice
 from datasets.store.readings import Unkept
-from datasets.store.replay import Comparison, apply_replay, archived_runs, compare_replay, replay_ground, replay_publish
-from datasets.store.restore import Restorer
-from datasets.store.roll_back import NO_RULES, end_all, undo
 from datasets.store.runs import READING, EarlierRun
-from datasets.store.slices import Diff, Slice
+from datasets.store.versions.replay import (
+    Comparison,
+    apply_replay,
+    archived_runs,
+    compare_replay,
+    replay_ground,
+    replay_publish,
+)
+from datasets.store.versions.restore import Restorer
+from datasets.store.versions.roll_back import NO_RULES, end_all, undo
 from datasets.vocabulary import Cause, Decider, Reach
 from harvesters.context import Context, Record, Tell, Tools
 from harvesters.fetch import Fetched

@@ -19,7 +19,7 @@ from datasets.issues import feed_issue
 from datasets.layer import Layer
 from datasets.store import runs
 from datasets.store.confirmed import settle
-from datasets.store.publish import Diff, Slice, end_missing, publish
+from datasets.store.publishing.publish import Diff, Slice, end_missing, publish
 from datasets.store.readings import Readings, Unkept
 from datasets.store.runs import LeaseLost
 from datasets.store.schedule import plan_next
@@ -27,19 +27,19 @@ from datasets.vocabulary import Decider, Outcome, Reach
 from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Tally
 from harvesters.apart.reading import make_ready, open_apart
-from harvesters.approvals import Acceptance, columns_read, last_publish, open_gates, quarantine, refuse_taken_down
 from harvesters.batch import Opened
+from harvesters.columns.memory import rules_in
 from harvesters.content import content_hash
 from harvesters.context import Context, Record, RunReport, Tell, Tools
 from harvesters.fetch import Fetched, Fetcher, Known, Unchanged, fetch, incomplete, keep_local
 from harvesters.formats.counts import is_whole
 from harvesters.gate import Candidate, check_terms, gate
+from harvesters.gates.approvals import Acceptance, columns_read, last_publish, open_gates, quarantine, refuse_taken_down
+from harvesters.gates.rekeying import tell_ids
 from harvesters.harmonise import Harmonised, harmonise
 from harvesters.heartbeat import Heartbeat, worker_name
 from harvesters.ladder import UNCHANGED_BY, known_before, rows_are_gone
-from harvesters.memory import rules_in
 from harvesters.personal.conceal import concealed, concealed_issues, concealed_name
-from harvesters.rekeying import tell_ids
 from harvesters.screen import screen
 from harvesters.words import told_diff, told_fault, told_short
 

@@ -1,7 +1,7 @@
 """How a run's end is told, in words."""
 
 from datasets.issues import issue_codes
-from datasets.store.publish import Diff
+from datasets.store.publishing.publish import Diff
 from datasets.vocabulary import Reach
 from harvesters.context import Record
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from datasets.layer import Layer, find_layer
 from datasets.store import runs
 from datasets.store.feeds import save_feed
-from datasets.store.publish import Diff, Slice, publish
+from datasets.store.publishing.publish import Diff, Slice, publish
 from tests.builders import LAT, LON, feed_of, query
 
 TOILETS = find_layer("public-toilets")

@@ -11,10 +11,10 @@ import pytest
 import shapely
 from sqlalchemy import Engine
 
-from datasets.store import publish as publishing
-from datasets.store.compare import Changes, differing
-from datasets.store.extent import NOWHERE, grown
-from datasets.store.rows import digests, hexadecimal, mint_ids, well_known
+from datasets.store.publishing import publish as publishing
+from datasets.store.publishing.compare import Changes, differing
+from datasets.store.publishing.extent import NOWHERE, grown
+from datasets.store.publishing.rows import digests, hexadecimal, mint_ids, well_known
 from tests.builders import query
 from tests.test_publish import MONDAY, Shelf
 

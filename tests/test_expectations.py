@@ -10,7 +10,7 @@ from datasets.issues import row_issues
 from datasets.layer import Expectations, Layer, find_layer
 from datasets.vocabulary import Action
 from harvesters.batch import ROW_NO, Batch
-from harvesters.expectations import Measured, expect, measure
+from harvesters.gates.expectations import Measured, expect, measure
 from tests.builders import LAT, LON, Desk, saying, toilets
 
 

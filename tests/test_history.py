@@ -10,9 +10,9 @@ import shapely
 from sqlalchemy import Engine, select, text
 
 from datasets.errors import CitywideError
-from datasets.store.as_of import as_of, check_revision, revision_at
-from datasets.store.change_feed import Change, Position, changes_since
-from datasets.store.history import layer_of_feature, versions
+from datasets.store.versions.as_of import as_of, check_revision, revision_at
+from datasets.store.versions.change_feed import Change, Position, changes_since
+from datasets.store.versions.history import layer_of_feature, versions
 from tests.builders import LAT, LON, query
 from tests.test_publish import LAYER, MONDAY, WEEK, Shelf
 

@@ -13,7 +13,7 @@ from datasets.scaffold import ExampleField, scaffold, write_scaffold
 from datasets.store.feeds import save_feed
 from datasets.store.migrate import is_current, migrate
 from datasets.vocabulary import FieldType, GeometryKind
-from harvesters.example import example_fields
+from harvesters.columns.example import example_fields
 from harvesters.run import Tools
 from portal.cli import app
 from tests.builders import EAST, NORTH, Desk, csv_bytes, feed_of, table

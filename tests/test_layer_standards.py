@@ -16,9 +16,9 @@ from datasets.layer import LayerField, find_layer, layers
 from datasets.store.feeds import save_feed
 from datasets.vocabulary import FieldType
 from harvesters.batch import Opened
+from harvesters.columns.mapping import SURE
+from harvesters.columns.never_taken import without_people
 from harvesters.map import apply, check_is_sure, propose
-from harvesters.mapping import SURE
-from harvesters.never_taken import without_people
 from harvesters.run import Tools
 from harvesters.screen import screen
 from harvesters.surroundings import Surroundings

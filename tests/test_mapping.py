@@ -12,10 +12,10 @@ from datasets.errors import RunHeld
 from datasets.feed import Feed, FieldRule
 from datasets.issues import all_issues
 from datasets.layer import find_layer
+from harvesters.columns.mapping import SURE
+from harvesters.columns.mapping import Mapping as Mapped
+from harvesters.columns.propose import propose_fields
 from harvesters.map import apply, check_is_sure, other_layer, propose
-from harvesters.mapping import SURE
-from harvesters.mapping import Mapping as Mapped
-from harvesters.propose import propose_fields
 from harvesters.surroundings import Surroundings
 from tests.builders import ASHMERE, EAST, NORTH, Desk, feed_of, table, toilet, toilets
 

@@ -9,11 +9,11 @@ import pytest
 
 from datasets.layer import find_layer
 from datasets.vocabulary import Outcome
-from harvesters.approvals import Acceptance
-from harvesters.drift import Drift, find_drift
+from harvesters.columns.drift import Drift, find_drift
+from harvesters.columns.memory import Memory, last_read
+from harvesters.columns.profile import profile, read_profile, same_shape, shared_values
+from harvesters.gates.approvals import Acceptance
 from harvesters.map import propose
-from harvesters.memory import Memory, last_read
-from harvesters.profile import profile, read_profile, same_shape, shared_values
 from harvesters.run import RunReport
 from tests.builders import Desk, csv_bytes, feed_of, table, toilet, toilets
 from tests.test_mapping import AROUND

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from datasets.layer import Layer, find_layer
-from harvesters.mapping import SURE, MappedField
-from harvesters.naming import words_of
-from harvesters.propose import propose_fields
+from harvesters.columns.mapping import SURE, MappedField
+from harvesters.columns.naming import words_of
+from harvesters.columns.propose import propose_fields
 from tests.builders import table
 from tests.test_mapping import MADE_UP
 

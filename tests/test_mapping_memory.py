@@ -27,10 +27,10 @@ from datasets.store.confirmed import (
 from datasets.store.engine import connect
 from datasets.store.feeds import remove_feed, save_feed
 from datasets.vocabulary import Outcome
+from harvesters.columns.mapping import SURE
+from harvesters.columns.memory import Memory, count_votes
+from harvesters.columns.propose import propose_fields
 from harvesters.map import propose
-from harvesters.mapping import SURE
-from harvesters.memory import Memory, count_votes
-from harvesters.propose import propose_fields
 from harvesters.rules import rules_hash
 from portal.commands.feeds import app
 from tests.builders import BRACKHOLME, Desk, csv_bytes, feed_of, query, table, toilet, toilets

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from datasets.errors import CitywideError
-from datasets.store.decisions import decide, find_pairs, list_pairs
+from datasets.store.matching.decisions import decide, find_pairs, list_pairs
 from datasets.vocabulary import MatchDecision
 from tests.builders import query
 from tests.neighbours import (
@@ -153,7 +153,7 @@ def test_pairs_of_what_was_published_before_are_found_on_request(
     engine: Engine, ashmere: Feed, brackholme: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("datasets.store.publish.match_neighbours", lambda *_: None)
+        patched.setattr("datasets.store.publishing.publish.match_neighbours", lambda *_: None)
         ashmere.publish({"a": at(**MERE)})
         brackholme.publish({"b": at(9, **MERE)})
     assert pairs(engine) == []

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy import Engine, text
 
-from datasets.store.decisions import find_pairs
+from datasets.store.matching.decisions import find_pairs
 from tests.builders import query
 from tests.neighbours import ASHMERE, BRACKHOLME, COPPERGATE, MONDAY, TOILETS, Feed, Row, at, pairs
 

@@ -203,7 +203,7 @@ def test_what_is_published_unchanged_changes_no_pair(engine: Engine, ashmere: Fe
 def test_many_features_are_compared_in_bulk_with_the_same_result(
     engine: Engine, ashmere: Feed, brackholme: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datasets.store.borders.BULK", 3)
+    monkeypatch.setattr("datasets.store.matching.borders.BULK", 3)
     ours = {f"a{n}": at(100 * n, name=f"Stop {n}") for n in range(30)}
     ashmere.publish(ours)
     brackholme.publish({f"b{n}": at(100 * n + 5, 300 * (n % 3 == 0), name=f"Stop {n}") for n in range(30)})

@@ -19,11 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datasets.layer import find_layer
 from datasets.store import migrate as migrating
-from datasets.store import publish as publishing
 from datasets.store import runs
 from datasets.store.engine import connect
 from datasets.store.feeds import save_feed
-from datasets.store.publish import CHANNEL, Diff, Slice, end_missing, publish
+from datasets.store.publishing import publish as publishing
+from datasets.store.publishing.publish import CHANNEL, Diff, Slice, end_missing, publish
 from datasets.vocabulary import Outcome
 from harvesters.batch import ROW_NO, Batch
 from harvesters.type import type_values

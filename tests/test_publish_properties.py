@@ -27,13 +27,13 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasets.store.as_of import as_of
-from datasets.store.change_feed import changes_since
 from datasets.store.engine import connect, libpq_url
 from datasets.store.feeds import save_feed
-from datasets.store.history import versions
-from datasets.store.publish import Publisher, Slice, publish
-from datasets.store.roll_back import roll_back
+from datasets.store.publishing.publish import Publisher, Slice, publish
+from datasets.store.versions.as_of import as_of
+from datasets.store.versions.change_feed import changes_since
+from datasets.store.versions.history import versions
+from datasets.store.versions.roll_back import roll_back
 from tests.builders import ASHMERE, BRACKHOLME, LAT, LON, feed_of, query
 from tests.test_history import all_changes, snapshot
 from tests.test_publish import LAYER, MONDAY, Shelf, slice_of

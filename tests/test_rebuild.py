@@ -7,11 +7,11 @@ import pytest
 
 from datasets.errors import CitywideError
 from datasets.layer import find_layer
-from datasets.store.change_feed import changes_since
 from datasets.store.feeds import remove_feed, save_feed
 from datasets.store.migrate import migrate
-from datasets.store.replay import replay_ground
-from datasets.store.roll_back import roll_back, withdraw
+from datasets.store.versions.change_feed import changes_since
+from datasets.store.versions.replay import replay_ground
+from datasets.store.versions.roll_back import roll_back, withdraw
 from datasets.vocabulary import Outcome
 from harvesters.rebuild import Rebuilt, rebuild
 from harvesters.run import Acceptance

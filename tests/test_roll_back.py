@@ -7,10 +7,10 @@ import pytest
 
 from datasets.errors import CitywideError
 from datasets.store import runs
-from datasets.store.change_feed import changes_since
 from datasets.store.feeds import save_feed
-from datasets.store.roll_back import RolledBack, roll_back, withdraw
 from datasets.store.runs import FeedBusy
+from datasets.store.versions.change_feed import changes_since
+from datasets.store.versions.roll_back import RolledBack, roll_back, withdraw
 from datasets.vocabulary import Outcome
 from harvesters.run import Acceptance
 from tests.builders import Desk, csv_bytes, feed_of, query, toilet, toilets
@@ -163,7 +163,7 @@ def test_a_roll_back_that_breaks_leaves_everything_and_frees_the_feed(
     desk.harvest(toilets(2))
     desk.harvest(toilets(3))
     before = stands(desk)
-    monkeypatch.setattr("datasets.store.roll_back._reject", lambda *given: 1 / 0)
+    monkeypatch.setattr("datasets.store.versions.roll_back._reject", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         back(desk)
     assert stands(desk) == before

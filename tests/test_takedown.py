@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from datasets.errors import CitywideError
 from datasets.store.feeds import save_feed
-from datasets.store.takedown import Receipt, last_resource, take_down
+from datasets.store.versions.takedown import Receipt, last_resource, take_down
 from datasets.vocabulary import Outcome
 from portal.commands.takedown import document, told
 from tests.builders import Desk, csv_bytes, feed_of, query, saying, toilet, toilets

@@ -15,9 +15,9 @@ from datasets.errors import DatabaseError
 from datasets.layer import layers
 from datasets.store import tables
 from datasets.store.layer_tables import make_layer_tables
-from datasets.store.publish import CHANNEL
+from datasets.store.publishing.publish import CHANNEL
 from datasets.store.quality import measure_gaps
-from datasets.store.replay import clear_left_ground
+from datasets.store.versions.replay import clear_left_ground
 
 _LOCK = 0x43495459
 """Advisory lock number, so that two programs that start at once do not migrate at once."""

@@ -1,6 +1,6 @@
 """Which citywide layer a dataset fits and whose it is, told from what its portal says of it, before a row is read.
 
-Separate from `harvesters.propose`, which maps columns by their values once the file is there.
+Separate from `harvesters.columns.propose`, which maps columns by their values once the file is there.
 """
 
 import re
@@ -13,7 +13,7 @@ from datasets.city import City, Council
 from datasets.layer import Layer, layers
 from datasets.vocabulary import GeometryKind
 from harvesters.adapters.contract import Dataset
-from harvesters.naming import plain
+from harvesters.columns.naming import plain
 
 SURE, LIKELY = 0.7, 0.4
 """From SURE on a feed may be added without a person's look; below LIKELY nothing is proposed."""

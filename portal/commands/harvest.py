@@ -14,7 +14,7 @@ from datasets.store import feeds as store
 from datasets.store import runs
 from datasets.store.runs import RunLine
 from datasets.vocabulary import Outcome
-from harvesters.approvals import Acceptance, may_be_accepted
+from harvesters.gates.approvals import Acceptance, may_be_accepted
 from harvesters.run import Tools
 from harvesters.run import harvest as run_feed
 from portal import console

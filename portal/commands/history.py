@@ -13,11 +13,11 @@ import typer
 from rich.table import Table
 
 from datasets.layer import Layer, find_layer
-from datasets.store import as_of as then
-from datasets.store.change_feed import Change, Page, Position, changes_since
 from datasets.store.feeds import read_feed
-from datasets.store.history import Version, layer_of_feature, versions
-from datasets.store.roll_back import roll_back
+from datasets.store.versions import as_of as then
+from datasets.store.versions.change_feed import Change, Page, Position, changes_since
+from datasets.store.versions.history import Version, layer_of_feature, versions
+from datasets.store.versions.roll_back import roll_back
 from harvesters.heartbeat import worker_name
 from portal import console
 

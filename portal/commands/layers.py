@@ -16,7 +16,7 @@ from datasets.layer import Layer, LayerField, find_layer, layers
 from datasets.scaffold import ExampleField, scaffold, write_scaffold
 from datasets.settings import Settings, read_settings
 from datasets.vocabulary import GeometryKind
-from harvesters.example import example_fields
+from harvesters.columns.example import example_fields
 from harvesters.open import open_resource
 from portal import console
 

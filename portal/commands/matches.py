@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from datasets.layer import find_layer
-from datasets.store.decisions import Pair, Side, decide, find_pairs, list_pairs
-from datasets.store.duplicates import AUTOMATIC
+from datasets.store.matching.decisions import Pair, Side, decide, find_pairs, list_pairs
+from datasets.store.matching.duplicates import AUTOMATIC
 from datasets.vocabulary import MatchDecision
 from portal import console
 

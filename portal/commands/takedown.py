@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from datasets.store.feeds import read_feed
-from datasets.store.takedown import BEYOND, Receipt, feeds_with, last_resource, take_down
+from datasets.store.versions.takedown import BEYOND, Receipt, feeds_with, last_resource, take_down
 from harvesters.heartbeat import worker_name
 from portal import console
 

@@ -20,12 +20,12 @@ from rich.table import Table
 
 from datasets.layer import find_layer
 from datasets.settings import read_settings
-from datasets.store.borders import near_pairs
-from datasets.store.decisions import find_pairs
 from datasets.store.engine import connect
 from datasets.store.feeds import save_feed
 from datasets.store.layer_tables import SCHEMA
-from datasets.store.rows import copy_into
+from datasets.store.matching.borders import near_pairs
+from datasets.store.matching.decisions import find_pairs
+from datasets.store.publishing.rows import copy_into
 from tests.bench.child import peak_mib
 from tests.bench.ground import CHECKOUT, Ground, settle
 from tests.builders import feed_of

@@ -13,11 +13,11 @@ from rich.table import Table
 from sqlalchemy import Engine, func, select, text
 
 from datasets.layer import find_layer
-from datasets.store.as_of import as_of
-from datasets.store.change_feed import changes_since
 from datasets.store.engine import connect
-from datasets.store.history import versions
 from datasets.store.layer_tables import layer_table
+from datasets.store.versions.as_of import as_of
+from datasets.store.versions.change_feed import changes_since
+from datasets.store.versions.history import versions
 from tests.bench.ground import Ground, settle
 from tests.bench.harvest import FIRST, offered, one_harvest, save_feeds
 

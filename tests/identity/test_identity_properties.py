@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from datasets.layer import find_layer
 from datasets.store import runs
 from datasets.store.feeds import save_feed
-from datasets.store.publish import publish
-from datasets.store.slices import Diff, Slice
+from datasets.store.publishing.publish import publish
+from datasets.store.publishing.slices import Diff, Slice
 from harvesters.batch import ROW_NO, Batch
 from harvesters.type import type_values
 from tests.builders import ASHMERE, LAT, LON, feed_of, query

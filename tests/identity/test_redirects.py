@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from datasets.store.redirects import forget_redirects, keep_redirects
+from datasets.store.publishing.redirects import forget_redirects, keep_redirects
 from tests.builders import query
 
 LAYER = "public-toilets"

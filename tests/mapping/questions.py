@@ -18,10 +18,10 @@ from datasets.city import City, Council
 from datasets.layer import Layer, find_layer, layers
 from datasets.settings import read_settings
 from harvesters.batch import Opened
+from harvesters.columns.naming import plain
 from harvesters.fetch import keep_local
 from harvesters.fetching.archive import Archive
 from harvesters.map import propose
-from harvesters.naming import plain
 from harvesters.open import open_resource
 from harvesters.screen import screen
 from harvesters.surroundings import Surroundings

@@ -6,8 +6,8 @@ import shapely
 from town import EASTINGS, GEOMETRY, LATITUDES, LONGITUDES, NORTHINGS, drawn, surroundings, table, xy
 
 from datasets.feed import LocationKind
+from harvesters.columns.mapping import SURE
 from harvesters.locate import find_location
-from harvesters.mapping import SURE
 
 UPRNS = (100012345678, 100012345679, 100012345680, 100012345681)
 

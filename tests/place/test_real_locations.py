@@ -18,10 +18,10 @@ from datasets.feed import Location, LocationKind
 from datasets.settings import CHECKOUT, read_settings
 from datasets.vocabulary import GeometryKind
 from harvesters.batch import Opened
+from harvesters.columns.mapping import SURE
 from harvesters.fetch import keep_local
 from harvesters.fetching.archive import Archive
 from harvesters.locate import FoundLocation, find_location
-from harvesters.mapping import SURE
 from harvesters.open import open_resource
 from harvesters.surroundings import Surroundings
 

@@ -12,7 +12,7 @@ from datasets.feed import Feed
 from datasets.issues import issue_codes
 from datasets.settings import Settings
 from datasets.vocabulary import Outcome
-from harvesters.approvals import Acceptance
+from harvesters.gates.approvals import Acceptance
 from harvesters.run import Tools, harvest
 from tests.builders import query, quiet
 from tests.real.trial import EVERYONE, FOLDER, RealFile, run_trial, trial

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from datasets.feed import Feed, FieldRule
 from datasets.store.confirmed import PUBLISHED_RUN, Settled, SettledElsewhere, settled, settled_elsewhere
 from datasets.store.runs import EarlierRun
-from harvesters.naming import plain
-from harvesters.profile import Profile, read_profile
+from harvesters.columns.naming import plain
+from harvesters.columns.profile import Profile, read_profile
 
 _MADE_UP = re.compile(r"^(column|field|unnamed|f|col)?\d*$")
 """Names that the reader or a spreadsheet gave, which say nothing at another feed."""

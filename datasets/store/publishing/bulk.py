@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from datasets.store.rows import Cursor
+from datasets.store.publishing.rows import Cursor
 
 
 def clear(cursor: Cursor, table: sql.Composable) -> list[sql.SQL]:

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Engine, select
 from datasets.errors import CitywideError
 from datasets.layer import Layer, find_layer
 from datasets.store import tables
-from datasets.store.duplicates import Occasion
 from datasets.store.layer_tables import SCHEMA
-from datasets.store.matches import match_again, match_all
-from datasets.store.publish import CHANNEL
+from datasets.store.matching.duplicates import Occasion
+from datasets.store.matching.matches import match_again, match_all
+from datasets.store.publishing.publish import CHANNEL
 from datasets.vocabulary import Cause, MatchDecision
 
 Follow = Callable[[Occasion, psycopg.ClientCursor[Any]], pl.DataFrame]

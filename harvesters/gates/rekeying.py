@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from datasets.errors import RunHeld
-from datasets.store.rehearse import rehearse
-from datasets.store.slices import Slice
+from datasets.store.publishing.rehearse import rehearse
+from datasets.store.publishing.slices import Slice
 from harvesters.batch import Batch
 from harvesters.context import Context
 

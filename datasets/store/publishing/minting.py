@@ -6,8 +6,8 @@ from collections.abc import Callable
 import polars as pl
 
 from datasets.layer import Layer
-from datasets.store.rows import mint_ids
-from datasets.store.slices import Slice
+from datasets.store.publishing.rows import mint_ids
+from datasets.store.publishing.slices import Slice
 
 Read = Callable[[str, pl.Schema], pl.DataFrame]
 IDS = pl.Schema({"feature_id": pl.String})

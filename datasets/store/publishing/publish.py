@@ -18,15 +18,15 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, select
 
 from datasets.layer import Layer
-from datasets.store.bulk import clear
-from datasets.store.carry import carry
-from datasets.store.compare import HELD, Changes, compare, differing
-from datasets.store.extent import NOWHERE, Box, grown
 from datasets.store.layer_tables import LIVE, Ground, layer_table
-from datasets.store.matches import match_neighbours
-from datasets.store.minting import Minting
-from datasets.store.redirects import forget_redirects, redirect_merged
-from datasets.store.rows import (
+from datasets.store.matching.matches import match_neighbours
+from datasets.store.publishing.bulk import clear
+from datasets.store.publishing.carry import carry
+from datasets.store.publishing.compare import HELD, Changes, compare, differing
+from datasets.store.publishing.extent import NOWHERE, Box, grown
+from datasets.store.publishing.minting import Minting
+from datasets.store.publishing.redirects import forget_redirects, redirect_merged
+from datasets.store.publishing.rows import (
     PORTION,
     FeatureLines,
     Portions,
@@ -37,8 +37,8 @@ from datasets.store.rows import (
     read_digests,
     read_rows,
 )
+from datasets.store.publishing.slices import Diff, Slice
 from datasets.store.runs import hold_while_publishing
-from datasets.store.slices import Diff, Slice
 from datasets.vocabulary import Cause, Operation
 
 __all__ = ["BULK_ROWS", "CHANNEL", "END_AFTER", "Diff", "Slice", "end_missing", "has_missing", "publish"]

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 
 from datasets.errors import CitywideError
 from datasets.layer import Layer
-from datasets.store.as_of import present_revision
 from datasets.store.layer_tables import REHEARSAL, SCHEMA, layer_table
-from datasets.store.publish import Publisher, publishing
-from datasets.store.restore import Restorer
-from datasets.store.slices import Diff, Slice
+from datasets.store.publishing.publish import Publisher, publishing
+from datasets.store.publishing.slices import Diff, Slice
+from datasets.store.versions.as_of import present_revision
+from datasets.store.versions.restore import Restorer
 from datasets.vocabulary import Cause
 
 _LOCK = 0x52454255

@@ -9,10 +9,10 @@ import shapely
 from numpy.typing import NDArray
 
 from datasets.layer import Layer
-from datasets.store.compare import Changes
-from datasets.store.identity import CLOSE_M, WIDE_M, Manner, Side, as_told, merged, recognise
-from datasets.store.minting import Read
-from datasets.store.slices import Slice
+from datasets.store.publishing.compare import Changes
+from datasets.store.publishing.identity import CLOSE_M, WIDE_M, Manner, Side, as_told, merged, recognise
+from datasets.store.publishing.minting import Read
+from datasets.store.publishing.slices import Slice
 from datasets.vocabulary import FieldType, Operation, Rung
 
 _LOOKS = (Rung.NATURAL.value, Rung.NATURAL_WITH_PLACE.value, Rung.FINGERPRINT.value)

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from datasets.layer import Layer
 from datasets.store.layer_tables import SCHEMA as FEATURES
-from datasets.store.rows import Cursor
+from datasets.store.publishing.rows import Cursor
 from datasets.store.tables import SCHEMA
 
 

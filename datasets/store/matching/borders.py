@@ -12,7 +12,7 @@ from psycopg import sql
 
 from datasets.layer import Layer
 from datasets.store.layer_tables import SCHEMA
-from datasets.store.rows import Cursor, read_rows
+from datasets.store.publishing.rows import Cursor, read_rows
 from datasets.vocabulary import GeometryKind
 
 BULK = 20_000

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import STRtree
 
-from datasets.store.rows import Shapes
+from datasets.store.publishing.rows import Shapes
 
 NAMED_M = 50.0
 """So far a thing of the same name may have moved."""

@@ -13,10 +13,10 @@ from datasets.issues import Issues, all_issues, issue_codes
 from datasets.licence import recognise_licence
 from datasets.store import runs
 from datasets.store.feeds import save_feed
-from datasets.store.roll_back import GATE, rejection
 from datasets.store.runs import EarlierRun
-from datasets.store.takedown import CODE as TAKEN_DOWN
-from datasets.store.takedown import feeds_with, is_taken_down
+from datasets.store.versions.roll_back import GATE, rejection
+from datasets.store.versions.takedown import CODE as TAKEN_DOWN
+from datasets.store.versions.takedown import feeds_with, is_taken_down
 from harvesters.context import Context
 from harvesters.gate import NEVER_ACCEPTED, TERMS, LastPublish
 from harvesters.personal.conceal import concealed

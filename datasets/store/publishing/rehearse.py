@@ -7,9 +7,9 @@ import psycopg
 from sqlalchemy import Engine
 
 from datasets.layer import Layer
-from datasets.store.publish import Publisher
-from datasets.store.rows import FeatureLines
-from datasets.store.slices import Carried, Slice
+from datasets.store.publishing.publish import Publisher
+from datasets.store.publishing.rows import FeatureLines
+from datasets.store.publishing.slices import Carried, Slice
 from datasets.vocabulary import Operation
 
 

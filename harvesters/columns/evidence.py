@@ -1,6 +1,6 @@
 """How well one column fits one field, from 0 to 1, and why: by its name, by its values, by what it is at other feeds.
 
-Apart from `harvesters.propose`, which weighs all columns against each other.
+Apart from `harvesters.columns.propose`, which weighs all columns against each other.
 """
 
 import re
@@ -12,9 +12,9 @@ import polars as pl
 
 from datasets.layer import Layer, LayerField
 from datasets.vocabulary import FieldType
-from harvesters.memory import Vote
-from harvesters.naming import likeness, plain, words_of
-from harvesters.profile import TELLING, Profile
+from harvesters.columns.memory import Vote
+from harvesters.columns.naming import likeness, plain, words_of
+from harvesters.columns.profile import TELLING, Profile
 from harvesters.type import share_valid
 
 ALIAS, PREFIXED, CUT, QUALIFIED, LEARNED, SHAPE, CONTAINED, FUZZY = 0.98, 0.93, 0.9, 0.88, 0.86, 0.82, 0.74, 0.75

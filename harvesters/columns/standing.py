@@ -9,10 +9,10 @@ from datasets.feed import Feed, FieldRule
 from datasets.layer import Layer
 from datasets.store.confirmed import Settled
 from harvesters.batch import Opened
-from harvesters.mapping import MappedField, Renamed
-from harvesters.memory import LastRead, Memory
-from harvesters.naming import likeness
-from harvesters.profile import FEW_VALUES, Profile, profile, same_shape, shared_values
+from harvesters.columns.mapping import MappedField, Renamed
+from harvesters.columns.memory import LastRead, Memory
+from harvesters.columns.naming import likeness
+from harvesters.columns.profile import FEW_VALUES, Profile, profile, same_shape, shared_values
 
 CONFIRMED, USED = 1.0, 0.99
 ENOUGH_SHARED, AHEAD = 0.5, 0.2

@@ -14,10 +14,10 @@ from psycopg import sql
 
 from datasets.layer import Layer
 from datasets.likeness import SAME, score_areas, score_points, told_by
-from datasets.store.borders import BULK, as_array, ends_of, near_pairs
-from datasets.store.duplicates import AUTOMATIC, LINKS, Occasion, regroup
 from datasets.store.layer_tables import SCHEMA
-from datasets.store.rows import Cursor, as_lines, copy_into, read_rows
+from datasets.store.matching.borders import BULK, as_array, ends_of, near_pairs
+from datasets.store.matching.duplicates import AUTOMATIC, LINKS, Occasion, regroup
+from datasets.store.publishing.rows import Cursor, as_lines, copy_into, read_rows
 from datasets.vocabulary import FieldType, GeometryKind, MatchDecision
 
 _FEATURES = pl.Schema({"fid": pl.Int64, "feature_id": pl.String, "is_grouped": pl.Int8})

@@ -12,12 +12,12 @@ import psycopg
 from psycopg import sql
 
 from datasets.layer import Layer
-from datasets.store.as_of import KEPT_APART
-from datasets.store.extent import Box
 from datasets.store.layer_tables import LIVE, Ground, layer_table
-from datasets.store.publish import Publisher
-from datasets.store.redirects import forget_redirects
-from datasets.store.slices import Diff, Slice
+from datasets.store.publishing.extent import Box
+from datasets.store.publishing.publish import Publisher
+from datasets.store.publishing.redirects import forget_redirects
+from datasets.store.publishing.slices import Diff, Slice
+from datasets.store.versions.as_of import KEPT_APART
 from datasets.vocabulary import Cause
 
 _MATCHED = ("duplicate_of", "also_published_by")

@@ -8,9 +8,9 @@ from psycopg import sql
 
 from datasets.layer import Layer
 from datasets.likeness import SAME
-from datasets.store.borders import as_array, ends_of
 from datasets.store.layer_tables import SCHEMA, layer_table
-from datasets.store.rows import Cursor, as_lines, copy_into, read_rows
+from datasets.store.matching.borders import as_array, ends_of
+from datasets.store.publishing.rows import Cursor, as_lines, copy_into, read_rows
 from datasets.vocabulary import Cause, MatchDecision, Operation
 
 AUTOMATIC = "automatic"

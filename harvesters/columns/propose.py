@@ -12,11 +12,11 @@ import polars as pl
 from datasets.feed import Converter, FieldRule
 from datasets.layer import Layer
 from harvesters.batch import Opened
-from harvesters.evidence import PREFIXED, Column, score
-from harvesters.mapping import SURE, MappedField
-from harvesters.memory import Votes
-from harvesters.naming import plain, without_shared_prefix
-from harvesters.profile import SAMPLE_ROWS, profile
+from harvesters.columns.evidence import PREFIXED, Column, score
+from harvesters.columns.mapping import SURE, MappedField
+from harvesters.columns.memory import Votes
+from harvesters.columns.naming import plain, without_shared_prefix
+from harvesters.columns.profile import SAMPLE_ROWS, profile
 
 LEAST, JOINED = 0.4, 0.85
 TWIN = 0.005

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datasets.feed import FieldRule, Location
-from harvesters.profile import Profile
+from harvesters.columns.profile import Profile
 
 SURE = 0.8
 """From this confidence on a proposed field or location is used without asking a person: of the proposals that are as

@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from datasets.errors import CitywideError
 from datasets.layer import Layer
 from datasets.store import runs, tables
+from datasets.store.publishing.slices import Diff
 from datasets.store.quality import measure_run
-from datasets.store.restore import Restorer
 from datasets.store.runs import READING
-from datasets.store.slices import Diff
+from datasets.store.versions.restore import Restorer
 from datasets.vocabulary import Cause, Outcome, Reach, RunState
 
 GATE = "rolled-back"

@@ -18,8 +18,8 @@ from datasets.feed import Feed
 from datasets.layer import Layer, find_layer
 from datasets.store import runs, tables
 from datasets.store.feeds import read_feed
-from datasets.store.restore import Restorer
-from datasets.store.roll_back import reading_before
+from datasets.store.versions.restore import Restorer
+from datasets.store.versions.roll_back import reading_before
 from datasets.vocabulary import Cause, Outcome, Reach, RunState
 
 CODE = "taken-down"

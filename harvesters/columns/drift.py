@@ -11,9 +11,9 @@ from datasets.issues import Issues, feed_issue
 from datasets.layer import Layer
 from datasets.vocabulary import Action
 from harvesters.batch import Opened
-from harvesters.mapping import MappedField, Mapping
-from harvesters.memory import LastRead
-from harvesters.profile import Profile, main_shape, profile, same_shape, shared_values
+from harvesters.columns.mapping import MappedField, Mapping
+from harvesters.columns.memory import LastRead
+from harvesters.columns.profile import Profile, main_shape, profile, same_shape, shared_values
 
 HELD, NOTED = "W-SCHEMA-DRIFT", "W-COLUMNS-CHANGED"
 SOUND, COLLAPSED = 0.5, 0.5

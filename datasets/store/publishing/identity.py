@@ -13,8 +13,8 @@ import polars as pl
 import shapely
 
 from datasets.layer import Layer
-from datasets.store.nearby import NAMED_M, near_pairs, same_name_areas, same_name_pairs
-from datasets.store.rows import Shapes, well_known
+from datasets.store.publishing.nearby import NAMED_M, near_pairs, same_name_areas, same_name_pairs
+from datasets.store.publishing.rows import Shapes, well_known
 from datasets.vocabulary import FieldType
 
 NUMBERED_M = 250.0

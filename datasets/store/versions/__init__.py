@@ -1,0 +1,1 @@
+"""What was: versions, time travel, the feed of changes, and taking back."""

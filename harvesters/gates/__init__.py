@@ -1,0 +1,1 @@
+"""What opens a gate, and what a harvest is expected to be."""
