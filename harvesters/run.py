@@ -18,7 +18,6 @@ from datasets.feed import Feed
 from datasets.issues import feed_issue
 from datasets.layer import Layer
 from datasets.store import runs
-from datasets.store.confirmed import settle
 from datasets.store.publishing.publish import Diff, Slice, end_missing, publish
 from datasets.store.readings import Readings, Unkept
 from datasets.store.runs import LeaseLost
@@ -28,7 +27,6 @@ from harvesters.adapters import find_adapter
 from harvesters.adapters.contract import Tally
 from harvesters.apart.reading import make_ready, open_apart
 from harvesters.batch import Opened
-from harvesters.columns.memory import rules_in
 from harvesters.content import content_hash
 from harvesters.context import Context, Record, RunReport, Tell, Tools
 from harvesters.fetch import Fetched, Fetcher, Known, Unchanged, fetch, incomplete, keep_local
@@ -128,6 +126,7 @@ def _harvest(
         if context.record.values.get("reach") != Reach.CHANGES.value:
             raise
     context.record.issues.clear()
+    context.record.values.pop("gates", None)
     try:
         outcome, message, more = _pass(context, run_id, path, accept, heartbeat, Known())
     except RunStopped as stopped:
@@ -331,8 +330,6 @@ def _end(
     receipts = [asdict(receipt) for receipt in record.receipts]
     values = {**record.values, "code": code, "message": message}
     runs.end_run(tools.engine, run_id, outcome, values, receipts, issues)
-    if outcome.value in runs.GOOD and values.get("decided_by") == Decider.ROWS.value:
-        settle(tools.engine, feed.id, rules_in(values["mapping"]))
     plan_next(tools.engine, feed)
 
 

@@ -22,6 +22,7 @@ from datasets.store.queue import TASK, enqueue, is_waiting, one_at_a_time, queue
 from datasets.store.readings import files_noted
 from datasets.store.runs import FeedBusy
 from datasets.store.schedule import MOST_TRIES, STOPPED, being_harvested, due_feeds, losses_in_a_row, plan_next
+from datasets.store.versions.takedown import finish_takedowns
 from harvesters.run import Tools, harvest
 
 JOBS = 2
@@ -162,8 +163,10 @@ def tend(tools: Tools, *, queue_due: bool = True) -> int:
 
 
 def sweep(tools: Tools) -> None:
-    """Tidies this machine's archive of what killed programs have left and nobody goes on with."""
+    """Tidies this machine's archive of what killed programs have left and nobody goes on with, and of what was taken
+    down by programs that were killed before they deleted it."""
     tools.archive.sweep(files_noted(tools.engine))
+    finish_takedowns(tools.engine, tools.archive.erase)
 
 
 def _free_lost(tools: Tools) -> None:

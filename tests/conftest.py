@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from hypothesis import settings as of_hypothesis
 from sqlalchemy import Engine
 
 from datasets.city import read_city
@@ -35,6 +36,9 @@ from tests.changing_layer import Layer, RenamingServer
 from tests.peers.arcgis import served
 
 NUMBERS = itertools.count(1)
+
+# For `pytest tests/test_publish_properties.py --hypothesis-profile=fuzz`: longer sequences, and other ones each time.
+of_hypothesis.register_profile("fuzz", max_examples=200, stateful_step_count=40, deadline=None, print_blob=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

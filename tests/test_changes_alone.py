@@ -91,3 +91,12 @@ def test_a_platform_without_a_stamp_on_its_rows_is_read_in_full(layer: Layer) ->
     report = layer.harvest()
     assert (report.values["reach"], layer.server.pages) == ("full", 3) and report.diff is not None
     assert report.diff.updated == 1
+
+
+def test_a_gate_that_changes_alone_shut_is_not_on_the_record_of_the_whole_read(layer: Layer) -> None:
+    layer.harvest()
+    layer.edit(30, edited=(7,))
+    layer.server.away = True
+    report = layer.harvest()
+    assert (report.outcome, report.values["reach"]) == (Outcome.PUBLISHED, "full")
+    assert "gates" not in report.values

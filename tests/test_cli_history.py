@@ -54,3 +54,12 @@ def test_a_layer_is_printed_as_it_stood(home: Path) -> None:
 def test_a_rebuild_says_whether_it_gives_what_stands(home: Path) -> None:
     done = citywide(home, "rebuild", "public-toilets")
     assert done.returncode == 0 and "equals what stands at revision 3" in done.stdout
+
+
+def test_a_rebuild_opens_gates_by_code_and_reason_as_a_harvest_does(home: Path) -> None:
+    for wrong in (
+        ("--accept", "E-SHRUNK", "--reason", "Meant"),
+        ("--apply", "--accept", "E-SHRUNK"),
+        ("--apply", "--accept", "licence-share-alike", "--reason", "Meant"),
+    ):
+        assert citywide(home, "rebuild", "public-toilets", *wrong).returncode == 2

@@ -2,7 +2,7 @@
 and evidence for other feeds of the same layer."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,12 +14,13 @@ from typer.testing import CliRunner, Result
 from datasets.errors import CitywideError
 from datasets.feed import FieldRule
 from datasets.layer import find_layer
+from datasets.store import confirmed as columns
+from datasets.store import runs
 from datasets.store.confirmed import (
     PUBLISHED_RUN,
     Settled,
     SettledElsewhere,
     confirm,
-    settle,
     settled,
     settled_elsewhere,
     withdraw,
@@ -44,6 +45,11 @@ NAME, TITLE = FieldRule(column="Name"), FieldRule(column="Title")
 def feed(engine: Engine) -> Engine:
     save_feed(engine, feed_of())
     return engine
+
+
+def settle(engine: Engine, feed_id: str, rules: Mapping[str, FieldRule]) -> None:
+    with engine.begin() as connection:
+        columns.settle(connection, feed_id, rules)
 
 
 def by(engine: Engine) -> dict[str, tuple[str | None, str]]:
@@ -240,3 +246,15 @@ def test_a_wrong_confirmation_is_told_and_nothing_is_kept(
     engine = connect(home["CITYWIDE_DATABASE_URL"])
     assert by(engine) == {}
     engine.dispose()
+
+
+def test_what_a_run_settled_is_kept_with_its_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*given: object) -> None:
+        runs_end(*given)  # type: ignore[arg-type]
+        raise SystemExit
+
+    runs_end = runs.end_run
+    monkeypatch.setattr(runs, "end_run", killed)
+    with pytest.raises(SystemExit):
+        desk.harvest(toilets(2))
+    assert "name" in settled(desk.tools.engine, desk.feed.id)

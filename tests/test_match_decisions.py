@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from datasets.errors import CitywideError
+from datasets.layer import Layer
 from datasets.store.matching.decisions import decide, find_pairs, list_pairs
 from datasets.vocabulary import MatchDecision
 from tests.builders import query
@@ -159,3 +160,21 @@ def test_pairs_of_what_was_published_before_are_found_on_request(
     assert pairs(engine) == []
     assert find_pairs(engine, TOILETS, "ada") == 1
     assert sum(grouped(ashmere, brackholme)) == 1 and revision(engine) == 3
+
+
+def test_a_pair_that_is_gone_once_the_layer_is_free_is_said_plainly(
+    engine: Engine, pair: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(layer_id: str) -> Layer:
+        query(engine, "DELETE FROM citywide.match_pair")
+        return TOILETS
+
+    monkeypatch.setattr("datasets.store.matching.decisions.find_layer", meanwhile)
+    with pytest.raises(CitywideError, match=f"There is no pair {pair}"):
+        decide(engine, pair, DIFFERENT, "One is upstairs.", "ada")
+
+
+def test_the_figures_of_quality_are_those_of_what_was_decided(engine: Engine, pair: int) -> None:
+    decide(engine, pair, DIFFERENT, "One is upstairs.", "ada")
+    figures = query(engine, "SELECT feed, revision, features FROM citywide.feed_figures ORDER BY feed")
+    assert [(row["revision"], row["features"]) for row in figures] == [(3, 1), (3, 1)]

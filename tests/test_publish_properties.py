@@ -1,16 +1,18 @@
-"""Whatever slices are published, in whatever order, with programs killed between and publishes rolled back: ids are
-never used twice, history has no gap, counts are right, and what is unchanged is never written."""
+"""Whatever slices are published, in whatever order, with programs killed between, publishes rolled back, feeds
+withdrawn, features keyed in another way and pairs decided: ids are never used twice, history has no gap, counts are
+right, and what is unchanged is never written."""
 
 import multiprocessing
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 from unittest.mock import patch
 
+import polars as pl
 import psycopg
 import pytest
 import shapely
@@ -27,13 +29,17 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from datasets.errors import CitywideError
 from datasets.store.engine import connect, libpq_url
 from datasets.store.feeds import save_feed
+from datasets.store.matching.decisions import decide, list_pairs
 from datasets.store.publishing.publish import Publisher, Slice, publish
 from datasets.store.versions.as_of import as_of
 from datasets.store.versions.change_feed import changes_since
 from datasets.store.versions.history import versions
 from datasets.store.versions.roll_back import roll_back
+from datasets.store.versions.withdraw import withdraw
+from datasets.vocabulary import MatchDecision, Rung
 from tests.builders import ASHMERE, BRACKHOLME, LAT, LON, feed_of, query
 from tests.test_history import all_changes, snapshot
 from tests.test_publish import LAYER, MONDAY, Shelf, slice_of
@@ -74,10 +80,12 @@ LAST_PUBLISH = """
     WHERE feed = :feed AND cause = 'harvest'
           AND run NOT IN (SELECT undoes FROM citywide.revision WHERE undoes IS NOT NULL)
     """
+KEYS = "SELECT key FROM layers.public_toilets WHERE feed_id = :feed"
 WRITTEN = "SELECT feature_id, xmin::text, ctid::text FROM layers.public_toilets ORDER BY 1"
 
 feeds = st.sampled_from(list(FEEDS))
 names = st.sampled_from(["Ash Lane", "Birch Road", "Cherry Way", "Elm\tStreet", "Été \\ Row"])
+rungs = st.sampled_from([Rung.REFERENCE, Rung.REFERENCE, Rung.REFERENCE, Rung.NATURAL])
 features = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(names, st.integers(0, 5)), min_size=1, max_size=8)
 kills = st.one_of(st.none(), st.tuples(st.sampled_from(["exception", "terminated"]), st.integers(0, 9)))
 
@@ -112,6 +120,7 @@ class Given:
 
     features: dict[str, tuple[str, int]]
     complete: bool
+    rung: Rung = Rung.REFERENCE
 
 
 class Publishing(RuleBasedStateMachine):
@@ -126,19 +135,19 @@ class Publishing(RuleBasedStateMachine):
         self.last: dict[str, Given] = {}
         self.snapshots: dict[int, list[dict[str, Any]]] = {0: []}
 
-    @rule(feed=feeds, slice_=features, complete=st.booleans(), days=st.integers(0, 9), kill=kills)
-    def publish(self, feed: str, slice_: dict[str, tuple[str, int]], complete: bool, days: int, kill: Any) -> None:
+    @rule(feed=feeds, given=st.builds(Given, features, st.booleans(), rungs), days=st.integers(0, 9), kill=kills)
+    def publish(self, feed: str, given: Given, days: int, kill: Any) -> None:
         self.now += timedelta(days=days, seconds=1)
         before, present = self._revision(), snapshot(self.engine, PRESENT)
         with killed(self.engine, kill):
             try:
-                diff = self._put(feed, Given(slice_, complete))
+                diff = self._put(feed, given)
             except (Killed, psycopg.Error, SQLAlchemyError):
                 assert kill is not None
                 assert snapshot(self.engine, PRESENT) == present and self._revision() == before
                 return
         assert self._revision() == diff.revision == before + bool(diff.total)
-        self.last[feed] = Given(slice_, complete)
+        self.last[feed] = given
         self._keep()
 
     @precondition(lambda self: self.last)
@@ -148,8 +157,11 @@ class Publishing(RuleBasedStateMachine):
         given = self.last[feed]
         keys = list(given.features)
         chosen.shuffle(keys)
+        standing = {row["key"] for row in query(self.engine, KEYS, feed=feed)}
+        # What is missing would end when a second complete slice lacks it too: that is a change.
+        again = Given({key: given.features[key] for key in keys}, standing == set(keys), given.rung)
         before = (query(self.engine, WRITTEN), self._revision(), self._changes())
-        assert self._put(feed, Given({key: given.features[key] for key in keys}, complete=False)).total == 0
+        assert self._put(feed, again).total == 0
         assert (query(self.engine, WRITTEN), self._revision(), self._changes()) == before
 
     @precondition(lambda self: self.last)
@@ -169,6 +181,38 @@ class Publishing(RuleBasedStateMachine):
         assert self._revision() in (before, before + 1)
         self._check_as_before(feed, wanted)
         del self.last[feed]
+        self._keep()
+
+    @precondition(lambda self: self.last)
+    @rule(chosen=st.randoms(use_true_random=False), kill=kills)
+    def withdraw(self, chosen: random.Random, kill: Any) -> None:
+        feed, before, present = chosen.choice(sorted(self.last)), self._revision(), snapshot(self.engine, PRESENT)
+        with killed(self.engine, kill):
+            try:
+                diff = withdraw(self.engine, LAYER, feed, "It moved", by="a test", worker="a test")
+            except (Killed, psycopg.Error, SQLAlchemyError):
+                assert kill is not None
+                assert snapshot(self.engine, PRESENT) == present and self._revision() == before
+                return
+        assert query(self.engine, KEYS, feed=feed) == [] and self._revision() == before + bool(diff.total)
+        del self.last[feed]
+        self._keep()
+
+    @precondition(lambda self: bool(list_pairs(self.engine)))
+    @rule(
+        chosen=st.randoms(use_true_random=False),
+        decision=st.sampled_from([MatchDecision.SAME, MatchDecision.DIFFERENT]),
+    )
+    def decide(self, chosen: random.Random, decision: MatchDecision) -> None:
+        """It writes what follows from it in one revision, or it contradicts another and writes nothing."""
+        pair, before = chosen.choice(list_pairs(self.engine)).id, self._revision()
+        present = snapshot(self.engine, PRESENT)
+        try:
+            decide(self.engine, pair, decision, "We looked", "a test")
+        except CitywideError as error:
+            assert "contradict each other" in str(error) and snapshot(self.engine, PRESENT) == present
+        assert self._revision() in (before, before + 1)
+        assert (snapshot(self.engine, PRESENT) == present) == (self._revision() == before)
         self._keep()
 
     @invariant()
@@ -218,6 +262,7 @@ class Publishing(RuleBasedStateMachine):
         places = [shapely.Point(LON + given.features[key][1] / 20_000, LAT + ord(key) / 20_000) for key in keys]
         new = slice_of(keys, [given.features[key][0] for key in keys], places, feed, given.complete)
         new = Slice(**{**vars(new), "run": _run(self.engine, feed), "council": FEEDS[feed]})
+        new = replace(new, frame=new.frame.with_columns(rung=pl.lit(given.rung.value)))
         return publish(self.engine, LAYER, new, self.now)
 
     def _touched(self, feed: str) -> dict[str, tuple[Any, ...]]:

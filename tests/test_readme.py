@@ -98,8 +98,16 @@ def test_the_api_answers_with_the_councils_features_that_readme_asks_for(running
     assert set(re.findall(r'"council":"(\w+)"', body)) == {"X09000002"}
 
 
+SMALL = "--rows 3000 --rounds 1 --councils 1 --wait 0"
+
+
 @pytest.mark.parametrize(
-    "verb", ["bench ARGS='--rows 3000 --rounds 1 --councils 1 --wait 0'", "real ARGS='london --only lambeth'"]
+    "verb",
+    [
+        f"bench ARGS='{SMALL} --only harvest --only paging --only feeds --only kill'",
+        f"bench ARGS='{SMALL} --only borders --only history --only scale'",
+        "real ARGS='london --only lambeth'",
+    ],
 )
 def test_measuring_works_on_a_small_scale(verb: str) -> None:
     done = subprocess.run(f"make {verb}", shell=True, cwd=CHECKOUT, capture_output=True, text=True, timeout=280)

@@ -9,14 +9,20 @@ from datasets.errors import CitywideError
 from datasets.layer import find_layer
 from datasets.store.feeds import remove_feed, save_feed
 from datasets.store.migrate import migrate
+from datasets.store.versions.as_of import present_revision
 from datasets.store.versions.change_feed import changes_since
 from datasets.store.versions.replay import replay_ground
-from datasets.store.versions.roll_back import roll_back, withdraw
+from datasets.store.versions.roll_back import roll_back
+from datasets.store.versions.withdraw import withdraw
 from datasets.vocabulary import Outcome
+from harvesters.gates.approvals import HIDDEN
+from harvesters.personal.scan import SUSPECTED
 from harvesters.rebuild import Rebuilt, rebuild
 from harvesters.run import Acceptance
-from tests.builders import Desk, feed_of, query, quiet, toilet, toilets
+from tests.builders import Desk, feed_of, query, quiet, saying, toilet, toilets
 from tests.changing_layer import Layer as ChangingLayer
+from tests.formats.workbooks import write_xlsx
+from tests.test_takedown import down, leaking
 
 LAYER = find_layer("public-toilets")
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname = 'rebuild'"
@@ -97,6 +103,62 @@ def test_the_difference_is_published_as_one_revision_when_asked(desk: Desk) -> N
     assert rebuilt(desk).equal
 
 
+def test_what_says_something_else_under_the_same_hash_is_mended_as_well(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    before = stands(desk)
+    spoil(desk, "name = 'Spoilt'")
+    found = rebuilt(desk, apply=True)
+    assert found.diff is not None and found.diff.updated == 1
+    assert stands(desk) == before and rebuilt(desk).equal
+
+
+def test_nothing_is_published_when_what_stands_would_still_differ(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.harvest(toilets(3))
+    spoil(desk, "name = 'Spoilt'")
+    monkeypatch.setattr("datasets.store.versions.restore.Restorer._update_altered", lambda restorer: None)
+    with pytest.raises(CitywideError, match="1 features of Public toilets would still differ"):
+        rebuilt(desk, apply=True)
+    assert present_revision(desk.tools.engine, LAYER) == 1
+
+
+def test_the_figures_of_quality_are_those_of_what_a_rebuild_published(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    spoil(desk, "feature_id = 'another', name = NULL, reference = NULL")
+    rebuilt(desk, apply=True)
+    [kept] = query(
+        desk.tools.engine, "SELECT revision, features, filled ->> 'name' AS named FROM citywide.feed_figures"
+    )
+    assert kept == {"revision": 2, "features": 3, "named": "3"}
+
+
+def test_what_was_taken_down_is_replayed_as_gone_and_never_comes_back(desk: Desk) -> None:
+    desk.harvest([*toilets(3), toilet(90)])
+    desk.harvest([toilet(1, Name="Renamed"), *leaking(2)[1:]])
+    down(desk)
+    assert rebuilt(desk).equal
+    desk.harvest(toilets(2))
+    before = stands(desk)
+    found = rebuilt(desk, apply=True)
+    assert found.problems == () and stands(desk) == before
+
+
+def test_a_layer_whose_feed_lost_everything_to_a_take_down_is_rebuilt_as_empty(desk: Desk) -> None:
+    desk.harvest(leaking())
+    down(desk)
+    found = rebuilt(desk, apply=True)
+    assert found.equal and found.problems == () and stands(desk) == []
+
+
+def test_a_publish_that_was_rolled_back_and_then_taken_down_is_replayed(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    wrong = desk.harvest(leaking()).values["resource_sha256"]
+    roll_back(desk.tools.engine, LAYER, desk.feed.id, "Wrong", by="operator", worker="a test")
+    down(desk, wrong)
+    desk.harvest(toilets(4))
+    found = rebuilt(desk)
+    assert found.problems == () and found.equal
+
+
 def test_an_equal_layer_is_left_alone_even_when_asked_to_apply(desk: Desk) -> None:
     desk.harvest(toilets(3))
     before = query(desk.tools.engine, "SELECT *, xmin::text FROM layers.public_toilets ORDER BY fid")
@@ -148,7 +210,42 @@ def test_gates_stand_before_what_a_rebuild_would_publish(desk: Desk) -> None:
     query(desk.tools.engine, "UPDATE citywide.run SET features = 300, rows_read = 300")
     with pytest.raises(CitywideError, match="had 300 features and now has 3"):
         rebuilt(desk, apply=True)
-    assert rebuilt(desk, apply=True, accept="It was never so many").diff is not None
+    assert rebuilt(desk, apply=True, accept=saying("It was never so many", "E-SHRUNK")).diff is not None
+    approved = query(desk.tools.engine, "SELECT feed, gate, reason FROM citywide.approval")
+    assert approved == [{"feed": desk.feed.id, "gate": "E-SHRUNK", "reason": "It was never so many"}]
+    assert rebuilt(desk).shut == ()
+
+
+def test_a_gate_is_opened_by_its_own_code_alone_and_some_by_none(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    spoil(desk, "name = 'Spoilt'")
+    query(desk.tools.engine, "UPDATE citywide.run SET features = 300, rows_read = 300")
+    with pytest.raises(CitywideError, match="--accept E-SHRUNK"):
+        rebuilt(desk, apply=True, accept=saying("Wrong gate", "E-WRONG-LAYER"))
+    save_feed(desk.tools.engine, desk.feed.model_copy(update={"licence": "ODbL-1.0"}))
+    with pytest.raises(CitywideError, match="has to be mended"):
+        rebuilt(desk, apply=True, accept=saying("All of them", "E-SHRUNK", "licence-share-alike"))
+    assert query(desk.tools.engine, "SELECT FROM citywide.approval") == []
+
+
+def test_a_workbook_that_holds_more_than_it_shows_shuts_a_gate_of_a_rebuild(desk: Desk) -> None:
+    rows = [list(toilet(1)), *([str(value) for value in toilet(number).values()] for number in (1, 2))]
+    book = write_xlsx(desk.path, {"Toilets": rows, "Staff": [["Note"], ["Old"]]}, hidden=["Staff"]).read_bytes()
+    assert desk.harvest(book, accept=saying("Nobody is in it", HIDDEN)).outcome is Outcome.PUBLISHED
+    assert rebuilt(desk).shut == ()
+    query(desk.tools.engine, "DELETE FROM citywide.approval")
+    assert [gate.code for gate in rebuilt(desk).shut] == [HIDDEN]
+
+
+def test_people_in_a_read_of_changes_alone_shut_a_gate_of_a_rebuild(
+    layer: ChangingLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer.harvest()
+    layer.edit(30, edited=(7,), renamed=(7,))
+    run = layer.harvest().run_id
+    monkeypatch.setattr("harvesters.harmonise.doubt", lambda issues: "People are in it.")
+    shut = rebuild("public-toilets", layer.tools, quiet).shut
+    assert {gate.code for gate in shut} == {SUSPECTED} and run in {gate.run for gate in shut}
 
 
 def test_a_rebuild_leaves_no_schema_and_two_do_not_run_at_once(desk: Desk) -> None:

@@ -7,10 +7,12 @@ import pytest
 
 from datasets.errors import CitywideError
 from datasets.store import runs
+from datasets.store.confirmed import settled
 from datasets.store.feeds import save_feed
 from datasets.store.runs import FeedBusy
 from datasets.store.versions.change_feed import changes_since
-from datasets.store.versions.roll_back import RolledBack, roll_back, withdraw
+from datasets.store.versions.roll_back import RolledBack, roll_back
+from datasets.store.versions.withdraw import withdraw
 from datasets.vocabulary import Outcome
 from harvesters.run import Acceptance
 from tests.builders import Desk, csv_bytes, feed_of, query, toilet, toilets
@@ -222,3 +224,24 @@ def test_a_withdrawn_feed_ends_every_feature_with_a_tombstone(desk: Desk) -> Non
     told = changes_since(desk.tools.engine, LAYER, 1).changes
     assert diff.ended == 3 and stands(desk) == []
     assert {(change.op.value, change.cause.value) for change in told} == {("end", "withdrawal")}
+
+
+def test_the_columns_are_settled_as_they_were(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    before = settled(desk.tools.engine, desk.feed.id)
+    desk.harvest([toilet(number, Postcode="ZZ1 1AA") for number in (1, 2, 3)])
+    assert set(settled(desk.tools.engine, desk.feed.id)) > set(before)
+    back(desk)
+    assert settled(desk.tools.engine, desk.feed.id) == before
+    back(desk)
+    assert settled(desk.tools.engine, desk.feed.id) == {}
+
+
+def test_what_another_roll_back_took_back_meanwhile_is_said_plainly(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.harvest(toilets(2))
+    back(desk)
+    monkeypatch.setattr("datasets.store.versions.roll_back._last_publish", lambda *given: 1)
+    with pytest.raises(CitywideError, match="no publish that could be rolled back"):
+        back(desk)

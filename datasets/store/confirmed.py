@@ -52,14 +52,20 @@ def confirm(engine: Engine, feed_id: str, rules: Mapping[str, FieldRule], by: st
             connection.execute(statement.on_conflict_do_update(index_elements=["feed", "field"], set_=row))
 
 
-def settle(engine: Engine, feed_id: str, rules: Mapping[str, FieldRule]) -> None:
-    """Records the mapping that a run published. A person's word is left alone, and nothing is written when nothing
-    changed; a field that is no longer filled is forgotten."""
-    with engine.begin() as connection:
-        gone = (table.c.feed == feed_id, table.c.by == PUBLISHED_RUN, table.c.field.not_in(list(rules)))
-        connection.execute(delete(table).where(*gone))
-        for field, rule in rules.items():
-            _settle_one(connection, feed_id, field, rule)
+def settle(connection: Connection, feed_id: str, rules: Mapping[str, FieldRule]) -> None:
+    """Records the mapping of what stands, in the transaction that makes it stand or records the run that did. A
+    person's word is left alone, and nothing is written when nothing changed; a field that is no longer filled is
+    forgotten."""
+    gone = (table.c.feed == feed_id, table.c.by == PUBLISHED_RUN, table.c.field.not_in(list(rules)))
+    connection.execute(delete(table).where(*gone))
+    for field, rule in rules.items():
+        _settle_one(connection, feed_id, field, rule)
+
+
+def rules_in(mapping: Mapping[str, Any]) -> dict[str, FieldRule]:
+    """The rules of a mapping document, by field, that read columns."""
+    fields = [one for one in mapping["fields"] if one["columns"] and "rule" in one]
+    return {one["field"]: FieldRule.model_validate(one["rule"]) for one in fields}
 
 
 def withdraw(engine: Engine, feed_id: str, fields: list[str]) -> None:

@@ -94,7 +94,7 @@ change = Table(
         postgresql_using="brin",
         postgresql_with={"pages_per_range": 16, "autosummarize": True},
     ),
-    Index("change_ended_idx", "feature_id", postgresql_where=text("op = 'end'")),
+    Index("change_ended_idx", "layer", "feature_id", postgresql_where=text("op = 'end'")),
 )
 
 _SQL_TYPES: dict[FieldType, TypeEngine[Any]] = {

@@ -55,7 +55,7 @@ def measure_gaps(connection: Connection, known_layers: Iterable[Layer]) -> None:
     for layer in known_layers:
         known, revision = revisions.get(layer.id, (0, 0))
         if known < revision:
-            _keep(connection, layer, _counted(connection, layer, None), revision)
+            _keep(connection, layer, _emptied(connection, layer) | _counted(connection, layer, None), revision)
 
 
 def feed_figures(connection: Connection, known_layers: Iterable[Layer]) -> dict[str, Figures]:
@@ -74,6 +74,13 @@ def feed_figures(connection: Connection, known_layers: Iterable[Layer]) -> dict[
     for layer_id in old:
         found |= _counted(connection, wanted[layer_id], None)
     return found
+
+
+def _emptied(connection: Connection, layer: Layer) -> dict[str, Figures]:
+    """Figures of nothing for every feed that has figures: it may have no feature any more."""
+    own = tables.feed_figures
+    feeds = connection.scalars(select(own.c.feed).where(own.c.layer == layer.id))
+    return {feed: Figures(filled=dict.fromkeys(_fields(layer), 0)) for feed in feeds}
 
 
 def _keep(connection: Connection, layer: Layer, counts: Mapping[str, Figures], revision: int) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from datasets.errors import CitywideError
 from datasets.issues import ISSUE_SCHEMA
 from datasets.store import tables
+from datasets.store.confirmed import rules_in, settle
 from datasets.store.quality import measure_run
 from datasets.store.tasks import note_run
 from datasets.vocabulary import Decider, Outcome, Reach, Rung, RunState
@@ -163,29 +164,35 @@ def end_run(
     fetches: Sequence[Mapping[str, Any]],
     issues: pl.DataFrame,
 ) -> None:
-    """Records how the run ended, every request it made, every issue it found and what its council has to mend, in one
-    transaction. LeaseLost when another program has ended it already."""
+    """Records how the run ended, every request it made, every issue it found, the columns that it settled and what its
+    council has to mend, in one transaction. LeaseLost when another program has ended it already."""
     with engine.begin() as connection:
         ending = {"state": RunState.ENDED.value, "outcome": outcome.value, "ended_at": func.now(), **values}
         statement = update(tables.run).where(tables.run.c.id == run_id, _running()).values(**ending)
-        if not connection.execute(statement).rowcount:
+        feed_id = connection.execute(statement.returning(tables.run.c.feed)).scalar_one_or_none()
+        if feed_id is None:
             raise LeaseLost()
         for receipt in fetches:
             connection.execute(plain_insert(tables.fetch).values(run=run_id, **receipt))
-        if not issues.is_empty():
-            columns = ", ".join(ISSUE_SCHEMA.names())
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            with driver.cursor().copy(f"COPY citywide.issue (run, {columns}) FROM STDIN (FORMAT csv)") as copy:
-                for part in _thinned(issues).iter_slices(50_000):
-                    buffer = io.BytesIO()
-                    part.select(pl.lit(run_id).alias("run"), *ISSUE_SCHEMA.names()).write_csv(
-                        buffer, include_header=False
-                    )
-                    copy.write(buffer.getvalue())
+        _keep_issues(connection, run_id, issues)
+        if outcome.value in GOOD and values.get("decided_by") == Decider.ROWS.value:
+            settle(connection, feed_id, rules_in(values["mapping"]))
         note_run(connection, run_id, issues)
         if outcome is Outcome.PUBLISHED:
             measure_run(connection, run_id)
+
+
+def _keep_issues(connection: Connection, run_id: int, issues: pl.DataFrame) -> None:
+    if issues.is_empty():
+        return
+    columns = ", ".join(ISSUE_SCHEMA.names())
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor().copy(f"COPY citywide.issue (run, {columns}) FROM STDIN (FORMAT csv)") as copy:
+        for part in _thinned(issues).iter_slices(50_000):
+            buffer = io.BytesIO()
+            part.select(pl.lit(run_id).alias("run"), *ISSUE_SCHEMA.names()).write_csv(buffer, include_header=False)
+            copy.write(buffer.getvalue())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from datasets.feed import Feed, FieldRule
-from datasets.store.confirmed import PUBLISHED_RUN, Settled, SettledElsewhere, settled, settled_elsewhere
+from datasets.store.confirmed import (
+    PUBLISHED_RUN,
+    Settled,
+    SettledElsewhere,
+    rules_in,
+    settled,
+    settled_elsewhere,
+)
 from datasets.store.runs import EarlierRun
 from harvesters.columns.naming import plain
 from harvesters.columns.profile import Profile, read_profile
@@ -72,12 +79,6 @@ def recall(engine: Engine, feed: Feed, last: EarlierRun | None) -> Memory:
     read = last_read(last.reading["mapping"], last.reading["columns"]) if last else None
     elsewhere = settled_elsewhere(engine, feed.layer, feed.id)
     return Memory(settled(engine, feed.id), count_votes(elsewhere), read)
-
-
-def rules_in(mapping: Mapping[str, Any]) -> dict[str, FieldRule]:
-    """The rules of a mapping document, by field, that read columns."""
-    fields = [one for one in mapping["fields"] if one["columns"] and "rule" in one]
-    return {one["field"]: FieldRule.model_validate(one["rule"]) for one in fields}
 
 
 def last_read(mapping: Mapping[str, Any], columns: Sequence[str]) -> LastRead:

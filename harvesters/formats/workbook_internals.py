@@ -47,8 +47,8 @@ XLS_RECORDS = {0x1C: MEMBERS[2][1], 0xD5: MEMBERS[0][1], 0x1AD: MEMBERS[4][1]}
 OWN_BOOK = (b"\x01\x04", b"\x01\x3a")
 """What stands for the workbook itself, or for functions, where a link names a book."""
 
-HIDDEN_ROW = re.compile(rb'<row\s[^>]*hidden="(?:1|true)"[^>]*(?<!/)>')
-HIDDEN_COLUMN = re.compile(rb'<col\s[^>]*hidden="(?:1|true)"[^>]*>')
+HIDDEN = (b"hidden", b"h\0i\0d\0d\0e\0n")
+LAST_COLUMN = "16384"
 
 MOST_XML = 64 << 20
 
@@ -90,18 +90,35 @@ def _in_workbook(root: etree._Element) -> Iterator[str]:
 
 def _in_sheet(archive: zipfile.ZipFile, name: str, source: Source) -> Iterator[str]:
     """Rows with cells and columns of the table that are hidden; whoever hides all that is unused hides nothing."""
-    rest = b""
     try:
+        if not _mentions_hiding(archive, name):
+            return
         with archive.open(name) as file:
-            while piece := file.read(1 << 22):
-                text = rest + piece
-                if HIDDEN_ROW.search(text):
-                    yield "hidden rows"
-                if any(b'max="16384"' not in column.group() for column in HIDDEN_COLUMN.finditer(text)):
-                    yield "hidden columns"
-                rest = text[-512:]
-    except UNREADABLE:
+            tags = ("{*}row", "{*}col")
+            for _, element in etree.iterparse(file, events=("end",), tag=tags, resolve_entities=False, huge_tree=True):
+                is_row = etree.QName(element).localname == "row"
+                if (element.get("hidden") or "").strip() in ("1", "true"):
+                    if is_row and len(element):
+                        yield "hidden rows"
+                    elif not is_row and element.get("max") != LAST_COLUMN:
+                        yield "hidden columns"
+                element.clear()
+                if is_row and (table := element.getparent()) is not None:
+                    del table[:-1]
+    except (etree.XMLSyntaxError, *UNREADABLE):
         raise damaged(source) from None
+
+
+def _mentions_hiding(archive: zipfile.ZipFile, name: str) -> bool:
+    """Whether the word stands anywhere, in UTF-8 or UTF-16: few sheets have it, and only they are worth parsing."""
+    rest = b""
+    with archive.open(name) as file:
+        while piece := file.read(1 << 22):
+            text = rest + piece
+            if any(word in text for word in HIDDEN):
+                return True
+            rest = text[-16:]
+    return False
 
 
 def _says_something(root: etree._Element) -> bool:

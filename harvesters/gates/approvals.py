@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from datasets.errors import RunHeld
+from datasets.feed import Feed
 from datasets.issues import Issues, all_issues, issue_codes
 from datasets.licence import recognise_licence
 from datasets.store import runs
 from datasets.store.feeds import save_feed
 from datasets.store.runs import EarlierRun
+from datasets.store.versions.purge import CODE as TAKEN_DOWN
 from datasets.store.versions.roll_back import GATE, rejection
-from datasets.store.versions.takedown import CODE as TAKEN_DOWN
 from datasets.store.versions.takedown import feeds_with, is_taken_down
 from harvesters.context import Context
 from harvesters.gate import NEVER_ACCEPTED, TERMS, LastPublish
@@ -44,15 +45,15 @@ def open_gates(
     shut = [
         held
         for held in shut
-        if not runs.is_accepted(engine, feed.id, held.code, _subject(context, held, sha256))
+        if not runs.is_accepted(engine, feed.id, held.code, subject(feed, context.record.licence, held.code, sha256))
         and not _was_meant(context, held)
     ]
     shut = [*_rolled_back(context, sha256), *shut]
     left = [held for held in shut if not (accept and held.code in accept.codes and may_be_accepted(held.code))]
     for held in shut:
         if accept and held not in left:
-            subject = _subject(context, held, sha256)
-            runs.accept(engine, feed.id, run_id, held.code, subject, accept.reason, accept.by)
+            holds_for = subject(feed, context.record.licence, held.code, sha256)
+            runs.accept(engine, feed.id, run_id, held.code, holds_for, accept.reason, accept.by)
             _settle(context, held)
     if left:
         context.record.values["gates"] = [{"code": held.code, "message": concealed(str(held))} for held in left]
@@ -84,11 +85,12 @@ def quarantine(issues: Issues) -> list[RunHeld]:
     return [RunHeld(HIDDEN, f"{message} {issue_codes()[HIDDEN].fix}") for message in found.head(1)]
 
 
-def _subject(context: Context, held: RunHeld, sha256: str) -> str:
-    """What an approval holds for: these bytes, or, where it is about the licence, these terms, whatever the bytes."""
-    if held.code not in TERMS:
+def subject(feed: Feed, declared: str, code: str, sha256: str) -> str:
+    """What an approval holds for: these bytes, or, where it is about the licence, these terms, whatever the bytes.
+    `declared` is the licence in the platform's own words."""
+    if code not in TERMS:
         return sha256
-    terms = f"{held.code}|{context.feed.licence}|{recognise_licence(context.record.licence)}"
+    terms = f"{code}|{feed.licence}|{recognise_licence(declared)}"
     return hashlib.sha256(terms.encode()).hexdigest()
 
 

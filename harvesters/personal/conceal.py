@@ -34,12 +34,11 @@ def concealed_name(name: str) -> str:
 def concealed_issues(parts: Issues) -> pl.DataFrame:
     """All issues of a run, as they may be stored and shown."""
     issues = all_issues(parts)
-    suspected = issues.filter(pl.col("code").is_in([SUSPECTED, SMALL])).select("field", "row_no").unique()
+    suspected = issues.filter(pl.col("code").is_in([SUSPECTED, SMALL])).select("field").unique()
     if not suspected.is_empty():
-        marked = issues.join(suspected.with_columns(marked=True), on=["field", "row_no"], how="left", nulls_equal=True,
-                             maintain_order="left")  # fmt: skip
-        value = pl.when(pl.col("marked").is_null()).then(pl.col("value"))
-        issues = marked.with_columns(value=value).drop("marked")
+        # All of the field: of the suspected rows only some are listed.
+        hidden = pl.col("field").is_in(suspected["field"].implode(), nulls_equal=True)
+        issues = issues.with_columns(value=pl.when(~hidden).then(pl.col("value")))
     free = (issues["code"] == FREE_WRITTEN) & issues["value"].is_not_null()
     if free.any():
         shown = {text: concealed_name(text) for text in issues["value"].filter(free).unique()}

@@ -4,10 +4,11 @@ import re
 
 from harvesters.personal.detector import Detector, anything, matches
 
+ADDRESS = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+WORDS = r"\b(?:ip(?: address)?|submitted from|sent from|client|host)"
 NUMBER = re.compile(
-    r"(?i)\b(?:ip|ip address|submitted from|sent from|client|host)\W{1,3}(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}"
-    r"(?:25[0-5]|2[0-4]\d|1?\d?\d)\b"
+    rf"(?i){WORDS}[\W_]{{0,3}}(?:is )?{ADDRESS}\b|(?<![\d.]){ADDRESS}\W{{1,3}}(?:is )?(?:(?:his|her|the) )?{WORDS}\b"
 )
 
-HINT = r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b"
+HINT = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 DETECTOR = Detector("a person's internet address", HINT, matches(NUMBER, anything))

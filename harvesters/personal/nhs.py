@@ -8,7 +8,9 @@ from stdnum.gb import nhs
 
 from harvesters.personal.detector import Detector, Span
 
-NUMBER = re.compile(r"(?<![\w.+-])([4679]\d{2}([ -]?)\d{3}\2\d{4})(?![\d.]*\d)")
+NUMBER = re.compile(
+    r"(?i)(?:(?<![\w.+-])|(?<=[a-z]\.)|(?<=nhs)|(?<=no)|(?<=number))([4679]\d{2}([ -]?)\d{3}\2\d{4})(?![\d.]*\d)"
+)
 WHOLE = r"^[4679]\d{9}$"
 FEWEST = 5
 
@@ -32,4 +34,5 @@ def fills(values: pl.Series) -> bool:
     return bool(checks.to_series().all())
 
 
-DETECTOR = Detector("an NHS number", r"\b[4679][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", find, numbers=True)
+HINT = r"(?i)(?:\b|nhs|no|number)[4679][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{4}\b"
+DETECTOR = Detector("an NHS number", HINT, find, numbers=True)

@@ -9,7 +9,7 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 from harvesters.personal.detector import Detector, Span
 
 BRITAIN = 44
-WITHIN_A_NUMBER = re.compile(r"[\w.]$|\d,$")
+WITHIN_A_NUMBER = re.compile(r"\d[.,]?$")
 
 
 def find(text: str) -> Iterator[Span]:
@@ -23,4 +23,6 @@ def find(text: str) -> Iterator[Span]:
             yield match.start, match.end
 
 
-DETECTOR = Detector("a mobile telephone number", r"(?:\+44|0044|\b0)[ ()0-]*7(?:[ ()./-]*[0-9]){9}", find, numbers=True)
+HINT = r"(?:\+44|0044|(?:^|[^0-9.,]|(?:^|[^0-9])[.,])0)[ ()0-]*7(?:[ ()./\u00a0\u2010-\u2015-]*[0-9]){9}"
+"""A word may stand before the number without a space."""
+DETECTOR = Detector("a mobile telephone number", HINT, find, numbers=True)

@@ -12,7 +12,7 @@ from datasets.feed import Cadence, Feed, read_feed, shipped_feeds
 from datasets.layer import find_layer
 from datasets.register import check_entry
 from datasets.store import feeds as store
-from datasets.store.versions.roll_back import withdraw
+from datasets.store.versions.withdraw import withdraw
 from datasets.vocabulary import Outcome
 from harvesters.adapters import find_adapter, platforms
 from harvesters.discovery.discover import organisation_feeds

@@ -44,7 +44,9 @@ def harvest(
         raise typer.BadParameter("name one or more feeds, or say --all")
     if path and (everything or len(feed or []) != 1):
         raise typer.BadParameter("--from goes with exactly one feed")
-    accepted = _acceptance(accept or [], reason, feeds=0 if everything else len(feed or []))
+    accepted = acceptance(accept or [], reason)
+    if accepted and (everything or len(feed or []) != 1):
+        raise typer.BadParameter("--accept goes with exactly one feed: look at each before you open its gates")
     with console.failing_plainly(), console.opened() as tools:
         chosen = (
             store.list_feeds(tools.engine) if everything else [store.read_feed(tools.engine, f) for f in feed or []]
@@ -85,12 +87,10 @@ def harvest_in_turn(
     return [run for run in runs.runs_after(tools.engine, before) if run.feed in wanted]
 
 
-def _acceptance(codes: Sequence[str], reason: str, *, feeds: int) -> Acceptance | None:
-    """The word of whoever runs the command; BadParameter where it says too little, or for too much at once."""
+def acceptance(codes: Sequence[str], reason: str) -> Acceptance | None:
+    """The word of whoever runs the command; BadParameter where it says too little, or opens what nobody may."""
     if not codes and not reason:
         return None
-    if feeds != 1:
-        raise typer.BadParameter("--accept goes with exactly one feed: look at each before you open its gates")
     if not codes or not reason.strip():
         raise typer.BadParameter('say which gate, and why: --accept CODE --reason "..."')
     for code in codes:

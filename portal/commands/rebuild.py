@@ -7,28 +7,34 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from datasets.issues import issue_codes
+from harvesters.gates.approvals import may_be_accepted
 from harvesters.rebuild import Rebuilt
 from harvesters.rebuild import rebuild as rebuild_layer
 from portal import console
+from portal.commands.harvest import acceptance
 
 
 def rebuild(
     layer_id: Annotated[str, typer.Argument(metavar="LAYER", help="The layer's id.")],
     apply: Annotated[bool, typer.Option("--apply", help="Publish the difference as one revision.")] = False,
     accept: Annotated[
-        str | None, typer.Option(help="With --apply: your reason for opening gates that are shut.", metavar="REASON")
+        list[str] | None,
+        typer.Option(help="With --apply: the code of a gate to open; can be repeated.", metavar="CODE"),
     ] = None,
+    reason: Annotated[str, typer.Option(help="With --accept: why it may be opened. It is kept.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Replay a layer from the archive, oldest to newest, by the rules as they are now, and compare.
 
     Exits 0 when the result equals what stands or was applied, 3 when it differs, 1 when it cannot be told.
     """
-    if accept and not apply:
+    accepted = acceptance(accept or [], reason)
+    if accepted and not apply:
         raise typer.BadParameter("--accept goes with --apply")
     with console.failing_plainly(), console.opened() as tools:
         with console.progress() as bars:
-            rebuilt = rebuild_layer(layer_id, tools, console.teller(bars, layer_id), apply=apply, accept=accept)
+            rebuilt = rebuild_layer(layer_id, tools, console.teller(bars, layer_id), apply=apply, accept=accepted)
         if as_json:
             typer.echo(json.dumps(_document(rebuilt), indent=2, ensure_ascii=False, default=str))
         else:
@@ -55,12 +61,21 @@ def _print(rebuilt: Rebuilt) -> None:
     for told, ids in (("Only stand", found.lacking_ids), ("Only in the replay", found.more_ids)):
         if ids:
             console.out.print(f"{told}, for example: {', '.join(ids)}", markup=False, soft_wrap=True)
-    for held in rebuilt.shut:
-        console.out.print(f"Gate {held.code}: {held}", style="yellow", markup=False, soft_wrap=True)
+    for gate in rebuilt.shut:
+        console.out.print(f"Gate {gate.code} of {gate.feed}: {gate.told}", style="yellow", markup=False, soft_wrap=True)
     if rebuilt.diff is not None:
         console.out.print(f"Published as revision {rebuilt.diff.revision}.")
     else:
-        console.out.print(f"Publish it with: citywide rebuild {rebuilt.layer.id} --apply", markup=False)
+        console.out.print(_how_to_publish(rebuilt), markup=False, soft_wrap=True)
+
+
+def _how_to_publish(rebuilt: Rebuilt) -> str:
+    codes = sorted({gate.code for gate in rebuilt.shut})
+    for code in codes:
+        if not may_be_accepted(code):
+            return f"It cannot be published while gate {code} is shut. {issue_codes()[code].fix}"
+    opening = "".join(f" --accept {code}" for code in codes) + ' --reason "why"' if codes else ""
+    return f"Publish it with: citywide rebuild {rebuilt.layer.id} --apply{opening}"
 
 
 def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
@@ -85,6 +100,6 @@ def _document(rebuilt: Rebuilt) -> dict[str, Any]:
         "replayed": rebuilt.replayed,
         **asdict(rebuilt.comparison),
         "problems": rebuilt.problems,
-        "gates": [{"code": held.code, "message": str(held)} for held in rebuilt.shut],
+        "gates": [{"feed": gate.feed, "code": gate.code, "message": gate.told} for gate in rebuilt.shut],
         "published": asdict(rebuilt.diff) if rebuilt.diff else None,
     }

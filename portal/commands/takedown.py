@@ -56,16 +56,22 @@ def told(receipt: Receipt) -> Sequence[str]:
     lines = [
         f"Take-down {receipt.id} of {receipt.at:%Y-%m-%d %H:%M} UTC: feed {receipt.feed}, {receipt.reason}",
         f"  Resource {receipt.resource_sha256}",
+        *(f"  and {sha256}, read earlier, which held some of the same" for sha256 in receipt.resources[1:]),
         f"  Purged: {purged}.",
         f"  Looked for again and found: {left}.",
     ]
     if receipt.kept_for:
         feeds = ", ".join(receipt.kept_for)
-        lines.append(
-            f"  The file stays, because {feeds} published the same bytes; --everywhere takes it down there too."
-        )
+        lines.append(f"  What {feeds} published too stays; --everywhere takes it down there as well.")
+    elif receipt.file_deleted:
+        lines.append("  Nothing of it is in the archive.")
     else:
-        lines.append(f"  The file {'is deleted' if receipt.file_deleted else 'could NOT be deleted'}.")
+        lines.append("  Not everything could be deleted from the archive; a worker tries again, as does this command.")
+    for sha256 in receipt.shared_with:
+        lines.append(
+            f"  NOT PROVEN: {sha256}, read later, held some of the same and stands. If it holds what was meant,"
+        )
+        lines.append(f"  take it down too: citywide takedown {receipt.feed} --resource {sha256} --reason ...")
     if receipt.other_features:
         lines.append(f"  {receipt.other_features:,} features of the feed stand, which came of other resources of it.")
     return [*lines, f"  {BEYOND}"]

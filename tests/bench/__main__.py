@@ -4,6 +4,8 @@ harvest: a file of many rows beside a bare load of the same; paging: many rows p
 a bare client; feeds: nine small feeds of each of many councils, by two workers; kill: a worker killed half-way;
 scale: what a row costs, from ten thousand rows to five million; borders: the same thing published by two councils found
 among many; history: a large layer as it stood, and its changes.
+
+Beside what has a limit it says pass or over, and where anything is over at the full number of rows it ends with 1.
 """
 
 import argparse
@@ -16,42 +18,53 @@ from statistics import median
 from rich.console import Console
 
 from tests.bench import borders, harvest, history, killed, many_feeds, paging, scale
-from tests.bench.ground import CHECKOUT, ground
+from tests.bench.ground import CHECKOUT, Ground, ground
+from tests.bench.limits import FULL_ROWS, Limit, check, show
 
 PARTS = ("harvest", "paging", "feeds", "kill", "scale", "borders", "history")
 STARTS = (["citywide", "--help"], ["citywide", "layers", "list"])
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures and prints; SystemExit where a limit was passed by as many rows as it is meant for."""
     chosen = _parser().parse_args()
-    console, parts = Console(highlight=False, width=150), chosen.only or PARTS
+    console = Console(highlight=False, width=150)
+    limits: list[Limit] = []
     with ground(chosen.wait) as made:
-        if "harvest" in parts:
-            harvest.measure(
-                made, console, rows=chosen.rows, rounds=chosen.rounds, steps=chosen.steps, profile=chosen.profile
-            )
-        if "paging" in parts:
-            paging.measure(made, console, rows=chosen.rows, rounds=chosen.rounds, profile=chosen.profile)
-        if "feeds" in parts:
-            many_feeds.measure(made, console, count=chosen.councils)
-        if "kill" in parts:
-            killed.measure(made, console, rows=chosen.rows)
-        if "scale" in parts:
-            scale.measure(made, console, sizes=scale.sizes(chosen.rows))
-        if "borders" in parts:
-            borders.measure(made, console, rows=chosen.rows)
-        if "history" in parts:
-            history.measure(made, console, rows=chosen.rows)
-    for command in STARTS if "harvest" in parts else ():
+        for part in chosen.only or PARTS:
+            found = _measure(part, made, console, chosen)
+            show(console, found)
+            limits += found
+    for command in STARTS if "harvest" in (chosen.only or PARTS) else ():
         console.print(f"{' '.join(command)}: {_start_seconds(command, 2 * chosen.rounds - 1):.2f} s")
+    check(limits, chosen.rows)
+
+
+def _measure(part: str, made: Ground, console: Console, chosen: argparse.Namespace) -> list[Limit]:
+    """Measures one part and prints it; what was measured that has a limit."""
+    rows, rounds, profile = chosen.rows, chosen.rounds, chosen.profile
+    if part == "harvest":
+        return harvest.measure(made, console, rows=rows, rounds=rounds, steps=chosen.steps, profile=profile)
+    if part == "scale":
+        return scale.measure(made, console, sizes=scale.sizes(rows))
+    if part == "borders":
+        return borders.measure(made, console, rows=rows)
+    if part == "history":
+        return history.measure(made, console, rows=rows)
+    if part == "paging":
+        paging.measure(made, console, rows=rows, rounds=rounds, profile=profile)
+    elif part == "feeds":
+        many_feeds.measure(made, console, count=chosen.councils)
+    else:
+        killed.measure(made, console, rows=rows)
+    return []
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be said several times")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=FULL_ROWS)
     parser.add_argument("--councils", type=int, default=33, help="each has nine feeds")
     parser.add_argument("--wait", type=float, default=120, help="seconds at most until the machine is idle")
     parser.add_argument("--profile", action="store_true", help="print where the time of a harvest or a fetch goes")

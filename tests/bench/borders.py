@@ -1,5 +1,6 @@
 """A million points of four councils, of which one in fifty has a twin across a border: how long it takes to find all
-pairs at once, how many are right, and what finding the candidates takes one by one through the geometry index.
+pairs at once, how many are right, what finding the candidates takes one by one through the geometry index, and what it
+costs to compare again what lies around a change of some twenty thousand features.
 
 The councils are the quarters of a square. Twins are named a little differently and lie up to 15 m apart; what else lies
 along the borders has other names.
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,13 +28,18 @@ from datasets.store.feeds import save_feed
 from datasets.store.layer_tables import SCHEMA
 from datasets.store.matching.borders import near_pairs
 from datasets.store.matching.decisions import find_pairs
+from datasets.store.matching.matches import match_again
 from datasets.store.publishing.rows import copy_into
 from tests.bench.child import peak_mib
 from tests.bench.ground import CHECKOUT, Ground, settle
+from tests.bench.limits import Limit
 from tests.builders import feed_of
 
 SECONDS, MIB = 60, 2048
 """What finding all pairs may take."""
+CHANGED, OF_ALL = 20_000, 0.1
+"""Features that change together, next to each other where four councils meet, and what working out their pairs again
+may take, in times of working out all."""
 DATABASE = "bench_borders"
 LAYER = find_layer("public-toilets")
 COUNCILS = ("X09000001", "X09000002", "X09000003", "X09000004")
@@ -57,8 +65,8 @@ class Found:
     asked_right: int
 
 
-def measure(made: Ground, console: Console, *, rows: int) -> None:
-    """Measures and prints."""
+def measure(made: Ground, console: Console, *, rows: int) -> list[Limit]:
+    """Measures and prints; what was measured that has a limit."""
     url = made.new_database(DATABASE)
     _fill(url, rows)
     settle(url)
@@ -73,12 +81,18 @@ def measure(made: Ground, console: Console, *, rows: int) -> None:
     )
     figures = json.loads(ran.stdout)
     console.print(_table(rows, _found(url, figures["seconds"], figures["peak_mib"]), load))
+    around = _around_a_change(url)
     one_by_one, in_bulk = _candidates(url)
     console.print(
         f"candidates alone: {in_bulk:.1f} s for all of them in a tree; through the index {one_by_one:.1f} s for "
         f"{LOOKED_UP:,}, so about {one_by_one * rows / LOOKED_UP:.0f} s for all"
     )
     made.drop_database(DATABASE)
+    return [
+        Limit("all pairs across borders", figures["seconds"], SECONDS, "s"),
+        Limit("peak memory of finding them", figures["peak_mib"], MIB, "MiB"),
+        Limit(f"pairs around {CHANGED:,} changed", around / figures["seconds"], OF_ALL, "of all pairs"),
+    ]
 
 
 def main() -> None:
@@ -177,17 +191,36 @@ def _candidates(url: str) -> tuple[float, float]:
     """Seconds that the candidates of some features take one by one, and those of all in bulk."""
     with psycopg.connect(url) as connection:
         cursor = psycopg.ClientCursor(connection)
-        cursor.execute(
-            sql.SQL("SELECT fid FROM {} ORDER BY fid DESC LIMIT %s").format(sql.Identifier(SCHEMA, LAYER.table)),
-            [LOOKED_UP],
-        )
-        fids = pl.Series("fid", [row[0] for row in cursor.fetchall()], pl.Int64)
+        some = _some(cursor, "SELECT fid FROM {table} ORDER BY fid DESC LIMIT %s", LOOKED_UP)
+        everything = _some(cursor, "SELECT fid FROM {table} LIMIT %s", None)
         began = time.perf_counter()
-        for portion in range(0, LOOKED_UP, 10_000):
-            near_pairs(cursor, LAYER, fids[portion : portion + 10_000])
+        for portion in range(0, len(some), 10_000):
+            near_pairs(cursor, LAYER, some[portion : portion + 10_000])
         halfway = time.perf_counter()
-        near_pairs(cursor, LAYER, fids)
+        near_pairs(cursor, LAYER, everything)
         return halfway - began, time.perf_counter() - halfway
+
+
+def _around_a_change(url: str) -> float:
+    """Seconds until the pairs around features that lie together are worked out again; nothing of it is kept."""
+    nearest = """
+        SELECT feature_id FROM {table}
+        ORDER BY geom <-> (SELECT ST_Centroid(ST_SetSRID(ST_Extent(geom), 4326)) FROM {table}) LIMIT %s
+        """
+    with psycopg.connect(url) as connection:
+        cursor = psycopg.ClientCursor(connection)
+        changed = _some(cursor, nearest, CHANGED)
+        began = time.perf_counter()
+        match_again(cursor, LAYER, {"layer": LAYER.id, "revision": 3, "now": datetime.now(UTC), "run": None}, changed)
+        seconds = time.perf_counter() - began
+        connection.rollback()
+    return seconds
+
+
+def _some(cursor: psycopg.ClientCursor[tuple[Any, ...]], which: str, most: int | None) -> pl.Series:
+    table = sql.Identifier(SCHEMA, LAYER.table)
+    cursor.execute(sql.SQL(which).format(table=table), [most])
+    return pl.Series([row[0] for row in cursor.fetchall()])
 
 
 def _table(rows: int, found: Found, load: float) -> Table:

@@ -6,6 +6,7 @@ beside them the best, which is what a machine that others use as well can show.
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from harvesters.demo.benchmark import write_benchmark_csv
 from harvesters.demo.server import CouncilServer
 from tests.bench.bare import LAYER, WHAT, bare_load, export_rows
 from tests.bench.ground import CHECKOUT, Ground, settle
+from tests.bench.limits import Limit
 from tests.bench.statements import log_statements, slow_statements
 
 FIRST, SECOND = "bench-toilets", "bench-more-toilets"
@@ -40,6 +42,9 @@ STEPS = {
 }
 """What a round does: the feed, the version of the first feed's file that is on offer, and how the run must end."""
 BARE_LOADS = 2
+OF_BARE, OF_FIRST, UNCHANGED_SECONDS, MIB = 3.0, 0.5, 3.0, 2048
+"""What a first harvest may take, in bare loads; one with 1 % changed, in first harvests; one that finds nothing new;
+and the most memory that any may hold."""
 
 
 @dataclass
@@ -69,8 +74,8 @@ class Offer:
         published.hardlink_to(self.folder / f"{version}.csv")
 
 
-def measure(made: Ground, console: Console, *, rows: int, rounds: int, steps: int, profile: bool) -> None:
-    """Measures and prints."""
+def measure(made: Ground, console: Console, *, rows: int, rounds: int, steps: int, profile: bool) -> list[Limit]:
+    """Measures and prints; what was measured that has a limit."""
     figures = Figures()
     with offered(made, rows) as offer:
         for number in range(rounds):
@@ -79,6 +84,7 @@ def measure(made: Ground, console: Console, *, rows: int, rounds: int, steps: in
     console.print(_table(figures, rows))
     console.print(f"Bare load: {WHAT}.")
     console.print(f"Load average before each round: {', '.join(f'{load:.1f}' for load in figures.loads)}.")
+    return _limits(figures)
 
 
 @contextmanager
@@ -98,6 +104,9 @@ def write_files(rows: int, folder: Path) -> None:
     """The three files: as they are first, with 1 % changed, and another feed's with references of its own."""
     write_benchmark_csv(folder / "first.csv", rows)
     write_benchmark_csv(folder / "changed.csv", rows, changed_share=0.01)
+    # Small files are written within one second, in which a server that tells times would take them for the same.
+    later = (folder / "first.csv").stat().st_mtime + 60
+    os.utime(folder / "changed.csv", (later, later))
     write_benchmark_csv(folder / "more.csv", rows, seed=1)
     more = pl.read_csv(folder / "more.csv", infer_schema=False)
     more.with_columns("M-" + pl.col("Reference")).write_csv(folder / "more.csv")
@@ -156,6 +165,21 @@ def _print_profile(console: Console, step: str, harvest: dict[str, Any], log: Pa
 def _round_line(number: int, figures: Figures) -> str:
     harvests = (f"{step} {runs[-1]['harvest']:.1f} s" for step, runs in figures.harvests.items() if runs)
     return f"round {number + 1}: bare load {min(figures.bare[-BARE_LOADS:]):.1f} s, {', '.join(harvests)}"
+
+
+def _limits(figures: Figures) -> list[Limit]:
+    """Of the steps that were measured, by their medians; memory by the most of any harvest."""
+    first, ran = figures.of("first harvest", "harvest"), [step for step, runs in figures.harvests.items() if runs]
+    peak = max(float(harvest["peak_mib"]) for step in ran for harvest in figures.harvests[step])
+    limits = {
+        "first harvest": lambda seconds: Limit("first harvest", seconds / median(figures.bare), OF_BARE, "bare loads"),
+        "unchanged harvest": lambda seconds: Limit("unchanged harvest", seconds, UNCHANGED_SECONDS, "s"),
+        "harvest with 1 % changed": lambda seconds: Limit(
+            "harvest with 1 % changed", seconds / first, OF_FIRST, "first harvests"
+        ),
+    }
+    told = [limits[step](figures.of(step, "harvest")) for step in ran if step in limits]
+    return [*told, Limit("peak memory of a harvest", peak, MIB, "MiB")]
 
 
 def _table(figures: Figures, rows: int) -> Table:

@@ -12,11 +12,16 @@ from rich.table import Table
 from harvesters.demo.server import CouncilServer
 from tests.bench.ground import Ground
 from tests.bench.harvest import FIRST, Offer, one_harvest, save_feeds, write_files
+from tests.bench.limits import Limit
+
+FLAT = 2.0
+"""What a row costs is flat while one of the largest file costs at most so many times what one of the second smallest
+does. Of the smallest, what every run costs is most."""
 
 
 def sizes(rows: int) -> tuple[int, ...]:
-    """From a hundredth of the rows to five times as many."""
-    return rows // 100, rows // 10, rows, rows * 5
+    """From a hundredth of the rows, of which one in a hundred can change, to five times as many."""
+    return max(rows // 100, 100), max(rows // 10, 200), rows, rows * 5
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Cost:
         return float(harvest["harvest"]) / self.rows * 1e6
 
 
-def measure(made: Ground, console: Console, *, sizes: Sequence[int]) -> None:
-    """Measures and prints."""
+def measure(made: Ground, console: Console, *, sizes: Sequence[int]) -> list[Limit]:
+    """Measures and prints; how flat the cost of a row is."""
     costs = [_cost(made, rows) for rows in sizes]
     table = Table(title="What a row costs", box=None, pad_edge=False, header_style="bold")
     for heading in ("rows", "first s", "µs a row", "peak MiB", "1 % changed s", "µs a row", "peak MiB"):
@@ -50,6 +55,15 @@ def measure(made: Ground, console: Console, *, sizes: Sequence[int]) -> None:
         ]
         table.add_row(f"{cost.rows:,}", *cells)
     console.print(table)
+    few, most = costs[1], costs[-1]
+    compared = f"a row of {most.rows:,} beside one of {few.rows:,}"
+    return [
+        Limit(f"{told}, {compared}", most.per_row(there) / few.per_row(here), FLAT, "times")
+        for told, there, here in (
+            ("first harvest", most.first, few.first),
+            ("1 % changed", most.changed, few.changed),
+        )
+    ]
 
 
 def _cost(made: Ground, rows: int) -> Cost:

@@ -6,6 +6,7 @@ numbers are Ofcom's for drama, everything else is made up or an example of its s
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,36 @@ def hidden_row() -> bytes:
         _workbook({"Toilets": [HEADER, *BODY, ["T9", "Home of Z. Quillfeather", "9 Row", "", "645700", "407800"]]}),
         "xl/worksheets/sheet1.xml", b'<row r="7">', b'<row r="7" hidden="1">',
     )  # fmt: skip
+
+
+def sheet_spellings() -> list[Leak]:
+    """The workbook with a hidden row and one with a hidden column, in each way that its XML may be written."""
+    hidden = {
+        "row": hidden_row(),
+        "column": _rewritten(
+            _workbook({"Toilets": [HEADER, *BODY]}), "xl/worksheets/sheet1.xml", b"<sheetData>",
+            b'<cols><col min="2" max="2" hidden="1"/></cols><sheetData>',
+        ),
+    }  # fmt: skip
+    ways: dict[str, Callable[[str], str]] = {
+        "as a prefix": lambda xml: re.sub(r"<(/?)(\w)", r"<\1x:\2", xml).replace("xmlns=", "xmlns:x="),
+        "in single quotes": lambda xml: xml.replace('"', "'"),
+        "as a word": lambda xml: xml.replace('hidden="1"', 'hidden="true"'),
+        "with spaces": lambda xml: xml.replace('hidden="1"', 'hidden\n= "1" '),
+        "as a reference": lambda xml: xml.replace('hidden="1"', 'hidden="&#49;"'),
+    }
+    return [
+        Leak(f"hidden {what} {way}", _respelt(book, respell), ("Quillfeather",), "toilets.xlsx")
+        for what, book in hidden.items()
+        for way, respell in ways.items()
+    ]
+
+
+def _respelt(book: bytes, respell: Callable[[str], str]) -> bytes:
+    with zipfile.ZipFile(BytesIO(book)) as before:
+        old = before.read("xl/worksheets/sheet1.xml")
+    new = respell(old.decode())
+    return _rewritten(book, "xl/worksheets/sheet1.xml", old, new.encode())
 
 
 def hidden_ods() -> bytes:

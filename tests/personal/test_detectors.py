@@ -3,11 +3,13 @@
 import polars as pl
 import pytest
 
+from datasets.issues import row_issues
 from datasets.layer import find_layer
+from datasets.vocabulary import Action
 from harvesters.batch import ROW_NO, Batch
 from harvesters.personal import email, named_person, nhs, phone
-from harvesters.personal.conceal import concealed, concealed_name
-from harvesters.personal.scan import detectors, suspects
+from harvesters.personal.conceal import concealed, concealed_issues, concealed_name
+from harvesters.personal.scan import LISTED_ROWS, detectors, suspects
 from harvesters.personal.small_numbers import without_small_numbers
 
 
@@ -23,6 +25,11 @@ from harvesters.personal.small_numbers import without_small_numbers
         ("parks.team@example.org", False),
         ("mereside@example.org", False),
         ("villagehall.mere@gmail.com", False),
+        ("chelsea.library@gmail.com", False),
+        ("david.hall@gmail.com", True),
+        ("john.parker@btinternet.com", True),
+        ("sarah.church@hotmail.com", True),
+        ("d.hall@gmail.com", True),
     ],
 )
 def test_mailboxes_of_people_and_of_roles_are_told_apart(address: str, personal: bool) -> None:
@@ -30,7 +37,7 @@ def test_mailboxes_of_people_and_of_roles_are_told_apart(address: str, personal:
     assert email.is_personal(box, domain) is personal
 
 
-@pytest.mark.parametrize("text", ["53.447842659399", "SJ07700900456", "0207 946 0456", "T07700900456789"])
+@pytest.mark.parametrize("text", ["53.447842659399", "SJ5307700900456", "0207 946 0456", "T07700900456789"])
 def test_digits_within_other_numbers_are_no_mobile(text: str) -> None:
     assert list(phone.find(text)) == []
 
@@ -73,3 +80,13 @@ def test_small_numbers_of_people_are_left_out_where_a_layer_counts_people() -> N
         ("small-number-suppressed", 3, None)
     ]
     assert without_small_numbers(batch, layer) == (batch, [])
+
+
+def test_beyond_the_rows_that_are_listed_no_value_of_a_suspected_field_is_told_either() -> None:
+    rows = pl.Series("row_no", range(2, LISTED_ROWS + 4))
+    frame = pl.DataFrame({ROW_NO: rows, "notes": ["Keyholder: Jane Quillfeather"] * len(rows)})
+    secret = ["Quillfeather"] * len(rows)
+    other = row_issues("invalid date", rows, action=Action.BLANKED, field="notes", values=secret)
+    plain = row_issues("invalid date", rows, action=Action.BLANKED, field="name", values=["Hut"] * len(rows))
+    told = concealed_issues([*suspects(frame, find_layer("public-toilets")), other, plain])
+    assert told["value"].drop_nulls().unique().to_list() == ["Hut"]

@@ -1,8 +1,10 @@
 """Which features of a layer lie near enough to one of another feed that they may be one thing.
 
-A few features are looked up through the geometry index; many are taken out whole and compared in a tree, which takes a
-tenth of the time for a million.
+A few features are looked up through the geometry index; of many, all that lies around them is taken out and compared in
+a tree, which takes a tenth of the time for a million.
 """
+
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +18,7 @@ from datasets.store.publishing.rows import Cursor, read_rows
 from datasets.vocabulary import GeometryKind
 
 BULK = 20_000
-"""From so many features on the whole layer is read."""
+"""From so many features on they are compared in a tree, with all that lies in their box and around it."""
 PAIRS = pl.Schema({"a": pl.Int64, "b": pl.Int64})
 """The fids of two features, the lower first."""
 
@@ -24,7 +26,11 @@ _PLACES = pl.Schema({"fid": pl.Int64, "feed": pl.Int32, "x": pl.Float64, "y": pl
 _METRES_PER_DEGREE = 110_500.0
 """Rather too few, so that nothing near is overlooked; who scores a pair measures it."""
 _CELLS = 2_000
+CROWD = 6
+_SAMPLE, _PORTION = 5_000, 100_000
 _STEPS = 3
+_WHOLE = 0.5
+"""Of a layer of which so much is asked about, all of it is read, and no box is looked for."""
 
 
 def near_pairs(cursor: Cursor, layer: Layer, fids: pl.Series) -> pl.DataFrame:
@@ -34,7 +40,7 @@ def near_pairs(cursor: Cursor, layer: Layer, fids: pl.Series) -> pl.DataFrame:
         if layer.match_radius_m <= 0:
             return PAIRS.to_frame()
         if len(fids) >= BULK:
-            return _in_bulk(cursor, layer)
+            return _in_bulk(cursor, layer, fids)
     found, asked, frontier = PAIRS.to_frame(), fids, fids
     for _ in range(_STEPS):
         if frontier.is_empty():
@@ -68,23 +74,57 @@ def _pairs_of(cursor: Cursor, layer: Layer, fids: pl.Series) -> pl.DataFrame:
     return read_rows(cursor, sql.SQL(query).format(table=_table(layer)), values, PAIRS)
 
 
-def _in_bulk(cursor: Cursor, layer: Layer) -> pl.DataFrame:
-    """All pairs of a layer of points."""
+def _in_bulk(cursor: Cursor, layer: Layer, fids: pl.Series) -> pl.DataFrame:
+    """All pairs of points among these and whatever lies in their box and around it."""
     query = """
         SELECT t.fid, array_position(feeds.ids, t.feed_id), ST_X(ST_Centroid(geom)), ST_Y(ST_Centroid(geom))
         FROM {table} t, (SELECT array_agg(id) AS ids FROM citywide.feed WHERE layer = %(layer)s) feeds
+        WHERE {around}
         """
-    places = read_rows(cursor, sql.SQL(query).format(table=_table(layer)), {"layer": layer.id}, _PLACES)
+    names = {"table": _table(layer), "around": _around(cursor, layer, fids)}
+    places = read_rows(cursor, sql.SQL(query).format(**names), {"layer": layer.id}, _PLACES)
     if places.is_empty():
         return PAIRS.to_frame()
-    fids, feeds = places["fid"].to_numpy(), places["feed"].to_numpy()
+    found, feeds = places["fid"].to_numpy(), places["feed"].to_numpy()
     x, y = _as_metres(places["x"].to_numpy(), places["y"].to_numpy())
     kept = _beside_another_feed(x, y, feeds, _reach(layer))
     points = shapely.points(x[kept], y[kept])
-    first, second = shapely.STRtree(points).query(points, predicate="dwithin", distance=_reach(layer))
-    first, second = kept[first], kept[second]
-    apart = (fids[first] < fids[second]) & (feeds[first] != feeds[second])
-    return pl.DataFrame({"a": fids[first[apart]], "b": fids[second[apart]]}, schema=PAIRS)
+    tree = shapely.STRtree(points)
+    reach = _narrowed(tree, points, _reach(layer))
+    parts = [PAIRS.to_frame()]
+    for start in range(0, len(points), _PORTION):
+        first, second = tree.query(points[start : start + _PORTION], predicate="dwithin", distance=reach)
+        first, second = kept[first + start], kept[second]
+        apart = (found[first] < found[second]) & (feeds[first] != feeds[second])
+        parts.append(pl.DataFrame({"a": found[first[apart]], "b": found[second[apart]]}, schema=PAIRS))
+    return pl.concat(parts)
+
+
+def _narrowed(tree: shapely.STRtree, points: NDArray[np.object_], reach: float) -> float:
+    """The reach at which a point has at most CROWD others around it on average. Where things stand so closely,
+    nearness tells little, and all pairs of a million would not fit in memory."""
+    sample = points[:: max(1, len(points) // _SAMPLE)]
+    around = tree.query(sample, predicate="dwithin", distance=reach).shape[1] / max(1, len(sample)) - 1
+    return reach if around <= CROWD else reach * float(np.sqrt(CROWD / around))
+
+
+def _around(cursor: Cursor, layer: Layer, fids: pl.Series) -> sql.Composable:
+    """What is true of a feature that lies in the box of these, or as many steps of partners around it as are asked
+    for; of every feature, where most of the layer is asked about."""
+    cursor.execute("SELECT features FROM citywide.layer WHERE id = %s", [layer.id])
+    [(features,)] = cursor.fetchall()
+    if len(fids) >= _WHOLE * cast(int, features):
+        return sql.SQL("true")
+    query = """
+        SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)
+        FROM (SELECT ST_Extent(geom) AS box FROM unnest(%s::bigint[]) AS wanted (fid) JOIN {table} USING (fid)) e
+        """
+    cursor.execute(sql.SQL(query).format(table=_table(layer)), [as_array(fids)])
+    west, south, east, north = (cast(float, bound) for bound in cursor.fetchall()[0])
+    up = _STEPS * _reach(layer) / _METRES_PER_DEGREE
+    across = up / float(np.cos(np.radians(max(abs(south - up), abs(north + up)))))
+    bounds = sql.SQL(", ").join(map(sql.Literal, (west - across, south - up, east + across, north + up)))
+    return sql.SQL("t.geom && ST_MakeEnvelope({}, 4326)").format(bounds)
 
 
 def _as_metres(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

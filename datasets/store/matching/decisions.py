@@ -19,6 +19,7 @@ from datasets.store.layer_tables import SCHEMA
 from datasets.store.matching.duplicates import Occasion
 from datasets.store.matching.matches import match_again, match_all
 from datasets.store.publishing.publish import CHANNEL
+from datasets.store.quality import measure_gaps
 from datasets.vocabulary import Cause, MatchDecision
 
 Follow = Callable[[Occasion, psycopg.ClientCursor[Any]], pl.DataFrame]
@@ -72,17 +73,23 @@ def decide(engine: Engine, pair_id: int, decision: MatchDecision, reason: str, b
         found = select(tables.match_pair.c.layer).where(tables.match_pair.c.id == pair_id)
         layer_id = connection.execute(found).scalar_one_or_none()
         if layer_id is None:
-            raise CitywideError(f"There is no pair {pair_id}; `citywide matches list` shows those there are.")
+            raise _no_pair(pair_id)
         layer = find_layer(layer_id)
         given = {"id": pair_id, "decision": decision, "reason": reason.strip(), "by": by}
 
         def follow(occasion: Occasion, cursor: psycopg.ClientCursor[Any]) -> pl.DataFrame:
             cursor.execute(_DECIDE, {**given, "now": occasion["now"]})
-            [(ends,)] = cursor.fetchall()
-            return match_again(cursor, layer, occasion, pl.Series("a", ends, pl.String))
+            row = cursor.fetchone()
+            if row is None:  # A publish or a take-down that held the layer until now has left it out.
+                raise _no_pair(pair_id)
+            return match_again(cursor, layer, occasion, pl.Series("a", row[0], pl.String))
 
         _in_one_revision(connection, layer, follow, reason.strip(), by)
         return _pairs(connection, layer, "p.id = %(id)s", id=pair_id)[0]
+
+
+def _no_pair(pair_id: int) -> CitywideError:
+    return CitywideError(f"There is no pair {pair_id}; `citywide matches list` shows those there are.")
 
 
 def find_pairs(engine: Engine, layer: Layer, by: str) -> int:
@@ -110,6 +117,7 @@ def _in_one_revision(connection: Connection, layer: Layer, follow: Follow, reaso
     cursor.execute(_CONCLUDE, {**occasion, "cause": Cause.MATCH, "reason": reason, "by": by})
     if cursor.rowcount:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, layer.id])
+        measure_gaps(connection, [layer])
 
 
 def _pairs(connection: Connection, layer: Layer, where: str, **values: object) -> list[Pair]:

@@ -1,20 +1,22 @@
 """The ground that an archive is replayed on, and what a replay shows: schema `rebuild`, which lasts only as long as the
 rebuild and is cleared away by the next one or by `migrate` where its program was killed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Connection, Engine, insert, text
 
 from datasets.errors import CitywideError
 from datasets.layer import Layer
+from datasets.store import tables
 from datasets.store.layer_tables import REHEARSAL, SCHEMA, layer_table
 from datasets.store.publishing.publish import Publisher, publishing
 from datasets.store.publishing.slices import Diff, Slice
+from datasets.store.quality import measure_gaps
 from datasets.store.versions.as_of import present_revision
 from datasets.store.versions.restore import Restorer
 from datasets.vocabulary import Cause
@@ -108,40 +110,39 @@ def _make(connection: Connection, layer: Layer) -> None:
     connection.execute(text(f"{kept} {copied}"), {"layer": layer.id})
 
 
-def archived_runs(engine: Engine, layer: Layer) -> list[RowMapping]:
-    """Every good run of the layer's feeds in the order in which they were published, removed feeds' as well: what was
-    read, how it was decided, and, where it undid another, which. `at` is when it was published."""
-    query = text(
-        """
-        SELECT r.id, r.feed, f.document, r.decided_by, r.resource_sha256, r.complete, r.incomplete_because, r.reach,
-               r.features, r.rules_hash, r.watermark, r.declared, coalesce(v.at, r.ended_at) AS at, v.cause, v.undoes,
-               s.name, s.media_type, s.bytes,
-               EXISTS (SELECT FROM citywide.takedown t
-                       WHERE t.feed = r.feed AND t.resource_sha256 = r.resource_sha256) AS taken_down
-        FROM citywide.run r JOIN citywide.feed f ON f.id = r.feed
-        LEFT JOIN citywide.resource s ON s.sha256 = r.resource_sha256
-        LEFT JOIN LATERAL (SELECT max(revision) AS revision, max(at) AS at, min(cause) AS cause, max(undoes) AS undoes
-                           FROM citywide.revision v WHERE v.layer = f.layer AND v.feed = r.feed AND v.run = r.id) v
-               ON true
-        WHERE f.layer = :layer AND r.outcome IN ('published', 'unchanged')
-        ORDER BY coalesce(v.at, r.ended_at), v.revision NULLS LAST, r.id
-        """
-    )
-    with engine.connect() as connection:
-        return list(connection.execute(query, {"layer": layer.id}).mappings())
-
-
 def replay_publish(engine: Engine, layer: Layer, new: Slice, at: datetime) -> Diff:
     """Publishes a slice on the ground of the replay, as of when it was published."""
     with publishing(engine, new.run, REHEARSAL) as driver:
         return Publisher(driver, layer, new, at, REHEARSAL).run()
 
 
+def retrace(restorer: Restorer, feed_id: str, run: int) -> Diff:
+    """Does on the ground of the replay what the record says of a run whose bytes are gone: what it ended ends, what it
+    missed is missing. What it said of features went with its bytes."""
+    restorer.begin()
+    restorer.values |= {"feed": feed_id, "retraced": run}
+    did = f"""
+        SELECT DISTINCT ON (feature_id) feature_id, op FROM {SCHEMA}.change
+        WHERE layer = %(layer)s AND feed_id = %(feed)s AND run = %(retraced)s
+        ORDER BY feature_id, revision DESC, id DESC
+        """  # noqa: S608
+    mine = f"FROM {{table}} t JOIN ({did}) did USING (feature_id) WHERE t.feed_id = %(feed)s AND did.op"
+    restorer.fill(f"INSERT INTO unwanted (fid) SELECT t.fid {mine} = 'end'")
+    restorer.fill(f"INSERT INTO wanted SELECT t.* {mine} IN ('missing', 'restore')")
+    restorer.fill(
+        f"""
+        UPDATE wanted w SET missing_since = CASE did.op WHEN 'missing' THEN coalesce(w.missing_since, %(now)s) END
+        FROM ({did}) did WHERE did.feature_id = w.feature_id
+        """  # noqa: S608
+    )
+    return restorer.restore()
+
+
 def compare_replay(engine: Engine, layer: Layer) -> Comparison:
     """The replay beside what stands."""
     with engine.connect() as connection:
         connection.execute(text(f"ANALYZE {REHEARSAL.features}.{layer.table}"))
-        connection.execute(text(_DIFFERING.format(table=layer.table, same=_same(layer))))
+        _find_differing(connection, layer)
         counted = _columns(connection, layer)
         sides = {
             side: connection.execute(text(_ONE_SIDED.format(table=layer.table, ours=ours, theirs=theirs))).one()
@@ -160,16 +161,19 @@ def compare_replay(engine: Engine, layer: Layer) -> Comparison:
         )
 
 
-def apply_replay(engine: Engine, layer: Layer, revision: int, reason: str, by: str) -> Diff:
-    """Puts what the replay gives in the place of what stands, as one revision. CitywideError when the layer has moved
-    on from the revision that was compared."""
+def apply_replay(
+    engine: Engine, layer: Layer, revision: int, reason: str, by: str, approvals: Sequence[Mapping[str, Any]] = ()
+) -> Diff:
+    """Puts what the replay gives in the place of what stands, as one revision, and records with it which gates a person
+    opened for that. CitywideError when the layer has moved on from the revision that was compared, or when what stands
+    then would still differ."""
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         restorer = Restorer(driver, layer, 0, datetime.now(UTC), Cause.REBUILD)
         if restorer.begin() != revision:
             raise CitywideError(f"{layer.title} has changed while it was rebuilt; rebuild it again.")
-        connection.execute(text(_DIFFERING.format(table=layer.table, same=_same(layer))))
+        _find_differing(connection, layer)
         restorer.values |= {"reason": reason, "by": by}
         replayed = f"{REHEARSAL.features}.{layer.table}"
         restorer.fill(
@@ -185,7 +189,28 @@ def apply_replay(engine: Engine, layer: Layer, revision: int, reason: str, by: s
             WHERE NOT EXISTS (SELECT FROM {replayed} w WHERE w.feature_id = t.feature_id)
             """  # noqa: S608
         )
-        return restorer.restore()
+        diff = restorer.restore()
+        _check_equal(connection, layer)
+        if approvals:
+            connection.execute(insert(tables.approval), approvals)
+        measure_gaps(connection, [layer])
+        return diff
+
+
+def _find_differing(connection: Connection, layer: Layer) -> None:
+    """Makes the table of features that stand and are in the replay, and are not the same."""
+    connection.execute(text(_DIFFERING.format(table=layer.table, same=_same(layer))))
+
+
+def _check_equal(connection: Connection, layer: Layer) -> None:
+    """CitywideError, and so nothing is published, unless what stands now is what the replay gave."""
+    connection.execute(text("DROP TABLE differing"))
+    _find_differing(connection, layer)
+    left = connection.execute(text("SELECT count(*) FROM differing")).scalar_one()
+    for ours, theirs in ((SCHEMA, REHEARSAL.features), (REHEARSAL.features, SCHEMA)):
+        left += connection.execute(text(_ONE_SIDED.format(table=layer.table, ours=ours, theirs=theirs))).one().number
+    if left:
+        raise CitywideError(f"Nothing is published: {left:,} features of {layer.title} would still differ afterwards.")
 
 
 def _compared(layer: Layer) -> list[str]:

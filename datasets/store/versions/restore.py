@@ -44,6 +44,8 @@ class Restorer(Publisher):
         self.names |= {
             "given": sql.SQL(", ").join(given),
             "wanted_given": sql.SQL(", ").join(sql.SQL("w.{}").format(name) for name in given),
+            "standing_exactly": sql.SQL(", ").join(_exactly("t", name) for name in columns if name not in _KEPT),
+            "wanted_exactly": sql.SQL(", ").join(_exactly("w", name) for name in columns if name not in _KEPT),
             "carried": sql.SQL(", ").join(map(sql.Identifier, carried)),
             "wanted_carried": sql.SQL(", ").join(sql.Identifier("w", name) for name in carried),
             "before_carried": sql.SQL(", ").join(
@@ -91,7 +93,8 @@ class Restorer(Publisher):
         return diff
 
     def _find_altered(self) -> None:
-        """Which standing features change, and what that is called."""
+        """Which standing features change, and what that is called. Every column is compared: a hash says what a feature
+        was meant to say, and a row may say something else."""
         self._execute("ANALYZE wanted")
         self._execute(
             """
@@ -100,8 +103,7 @@ class Restorer(Publisher):
                                WHEN t.missing_since IS NOT NULL AND w.missing_since IS NULL THEN 'restore'
                                ELSE 'update' END AS op
             FROM wanted w JOIN {table} t USING (feature_id)
-            WHERE (t.content_hash, t.key, t.missing_since, t.resource_sha256, t.row_no)
-                  IS DISTINCT FROM (w.content_hash, w.key, w.missing_since, w.resource_sha256, w.row_no)
+            WHERE ({standing_exactly}) IS DISTINCT FROM ({wanted_exactly})
             UNION ALL
             SELECT t.fid, 'end' FROM unwanted u JOIN {table} t USING (fid)
             """
@@ -164,3 +166,9 @@ class Restorer(Publisher):
             """
         )
         return np.array(self.cursor.fetchone(), dtype=np.float64)
+
+
+def _exactly(row: str, name: str) -> sql.Composable:
+    """A column as it is compared: a place to the last bit."""
+    column = sql.Identifier(row, name)
+    return sql.SQL("ST_AsBinary({})").format(column) if name == "geom" else column

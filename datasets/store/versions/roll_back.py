@@ -1,4 +1,4 @@
-"""Rolling back a feed's last publish, or all of them, as a new revision. What was taken back stays in history.
+"""Rolling back a feed's last publish as a new revision. What was taken back stays in history.
 
 The run that says so is the feed's last good one: what it left is what stands, so that gates and later runs compare with
 that. It knows no rules, bytes or stamps, and so the next run reads and compares everything.
@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from datasets.errors import CitywideError
 from datasets.layer import Layer
 from datasets.store import runs, tables
+from datasets.store.confirmed import rules_in, settle
 from datasets.store.publishing.slices import Diff
 from datasets.store.quality import measure_run
 from datasets.store.runs import READING
@@ -45,18 +46,20 @@ def roll_back(engine: Engine, layer: Layer, feed_id: str, reason: str, *, by: st
     reason = reason.rstrip(". ") + "."
     target = _last_publish(engine, layer, feed_id)
     if target is None:
-        raise CitywideError(f"Feed {feed_id} has no publish that could be rolled back.")
+        raise _nothing_left(feed_id)
     run_id = runs.begin_run(engine, feed_id, worker)
     try:
         with engine.begin() as connection:
             runs.hold_while_publishing(connection, run_id)
             # Between the first look and the fence another run may have published.
             target = _standing_publish(connection, layer, feed_id)
-            assert target is not None
-            restorer = Restorer(_driver(connection), layer, run_id, datetime.now(UTC), Cause.ROLL_BACK)
+            if target is None:
+                raise _nothing_left(feed_id)
+            restorer = Restorer(driver_of(connection), layer, run_id, datetime.now(UTC), Cause.ROLL_BACK)
             diff = undo(restorer, feed_id, target, reason, by)
             _reject(connection, feed_id, target, reason, by)
-            _end_run(connection, layer, feed_id, run_id, target, diff, f"Rolled back run {target}: {reason}")
+            stands = end_run(connection, layer, feed_id, run_id, target, diff, f"Rolled back run {target}: {reason}")
+            settle(connection, feed_id, rules_in(stands["mapping"]))
     except BaseException as error:
         runs.abandon_run(engine, run_id, f"The roll-back broke: {error}")
         raise
@@ -93,29 +96,6 @@ def undo(restorer: Restorer, feed_id: str, run: int, reason: str, by: str) -> Di
     return restorer.restore()
 
 
-def withdraw(engine: Engine, layer: Layer, feed_id: str, reason: str, *, by: str, worker: str) -> Diff:
-    """Ends every feature of a feed. FeedBusy while a run of it is under way."""
-    run_id = runs.begin_run(engine, feed_id, worker)
-    try:
-        with engine.begin() as connection:
-            runs.hold_while_publishing(connection, run_id)
-            restorer = Restorer(_driver(connection), layer, run_id, datetime.now(UTC), Cause.WITHDRAWAL)
-            diff = end_all(restorer, feed_id, reason, by)
-            _end_run(connection, layer, feed_id, run_id, 0, diff, f"Withdrawn: {reason}")
-    except BaseException as error:
-        runs.abandon_run(engine, run_id, f"The withdrawal broke: {error}")
-        raise
-    return diff
-
-
-def end_all(restorer: Restorer, feed_id: str, reason: str, by: str) -> Diff:
-    """Ends every feature of the feed."""
-    restorer.begin()
-    restorer.values |= {"feed": feed_id, "reason": reason, "by": by}
-    restorer.fill("INSERT INTO unwanted (fid) SELECT fid FROM {table} WHERE feed_id = %(feed)s")
-    return restorer.restore()
-
-
 def rejection(engine: Engine, feed_id: str, sha256: str, content_hash: str | None) -> str | None:
     """Why these bytes, or the same records in others, were rolled back; None where they were not, or where a person
     has accepted them since."""
@@ -128,10 +108,14 @@ def rejection(engine: Engine, feed_id: str, sha256: str, content_hash: str | Non
         return connection.execute(query.limit(1)).scalar_one_or_none()
 
 
-def _driver(connection: Connection) -> psycopg.Connection:
+def driver_of(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def _nothing_left(feed_id: str) -> CitywideError:
+    return CitywideError(f"Feed {feed_id} has no publish that could be rolled back.")
 
 
 def _last_publish(engine: Engine, layer: Layer, feed_id: str) -> int | None:
@@ -165,13 +149,14 @@ def _reject(connection: Connection, feed_id: str, undone: int, reason: str, by: 
     connection.execute(statement.on_conflict_do_update(index_elements=["feed", "resource_sha256"], set_=values))
 
 
-def _end_run(
+def end_run(
     connection: Connection, layer: Layer, feed_id: str, run_id: int, undone: int, diff: Diff, message: str
-) -> None:
-    """Ends the run that rolled back, in the same transaction: its record and what stands are never apart."""
+) -> Mapping[str, Any]:
+    """Ends the run that took back `undone`, in the same transaction: its record and what stands are never apart. How
+    what stands was read."""
     stands = reading_before(connection, feed_id, undone)
     query = f"SELECT count(*) FROM layers.{layer.table} WHERE feed_id = %s AND missing_since IS NULL"  # noqa: S608
-    [(features,)] = _driver(connection).execute(query.encode(), [feed_id]).fetchall()
+    [(features,)] = driver_of(connection).execute(query.encode(), [feed_id]).fetchall()
     counts = {name: getattr(diff, name) for name in ("inserted", "updated", "restored", "missing", "ended", "revision")}
     values = {
         **stands,
@@ -186,6 +171,7 @@ def _end_run(
     }
     connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(**values))
     measure_run(connection, run_id)
+    return stands
 
 
 def reading_before(connection: Connection, feed_id: str, undone: int) -> Mapping[str, Any]:

@@ -74,6 +74,9 @@ def _say_how_long_each_version_stood() -> None:
     op.execute("ALTER TABLE layers.change ADD COLUMN geom geometry(GEOMETRY, 4326)")
     op.execute(FILL_VERSIONS)
     op.create_index("change_feature_idx", "change", ["feature_id", "revision"], schema="layers")
+    op.execute("DROP INDEX IF EXISTS layers.change_ended_idx")
+    is_end = sa.text("op = 'end'")
+    op.create_index("change_ended_idx", "change", ["layer", "feature_id"], schema="layers", postgresql_where=is_end)
     op.create_index(
         "change_first_idx",
         "change",
