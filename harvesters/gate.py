@@ -15,6 +15,7 @@ OUTSIDE_M = 500
 
 TERMS = ("licence-unknown", "licence-not-open", "licence-conflict", "licence-portal-default", "licence-share-alike")
 """Gates that judge what a feed may be used for, not what is in it."""
+STATE_IT = "State it where you know it: citywide feeds add … --licence OGL-UK-3.0 --replace."
 NEVER_ACCEPTED = ("E-NOTHING-USABLE", "licence-share-alike", "taken-down")
 """Gates that no reason opens: there is nothing to publish, or nobody here may allow it."""
 
@@ -66,7 +67,7 @@ def check_terms(feed: Feed, declared: str) -> list[RunHeld]:
         if licences()[found].open:
             told = f"The feed states no licence; its portal states {licences()[found].title}, which may be a default."
             return [RunHeld("licence-portal-default", f"{told} Confirm it, and the feed states it from now on.")]
-        return [RunHeld("licence-unknown", "The feed does not say under which licence it is published.")]
+        return [RunHeld("licence-unknown", f"The feed does not say under which licence it is published. {STATE_IT}")]
     shut = []
     if layer.share_alike != (feed.licence if licence.share_alike else None):
         shut.append(_share_alike(feed, layer))

@@ -72,8 +72,14 @@ def apply(mapping: Mapping, opened: Opened) -> tuple[Batch, Issues]:
     """The rows with the layer's field names, still as text, parallel to the resource's records."""
     columns = {mapped.field: _convert(mapped.rule, opened.records).alias(mapped.field) for mapped in mapping.fields}
     frame = opened.records.select(ROW_NO).with_columns(**columns)
+    empty = {column for column in mapping.unmapped if frame.height and opened.records[column].is_null().all()}
     issues = [
-        feed_issue("W-COLUMN-UNMAPPED", f"Column {column!r} is not used.", action=Action.DROPPED, field=column)
+        feed_issue(
+            "W-COLUMN-UNMAPPED",
+            f"Column {column!r} is empty in this file." if column in empty else f"Column {column!r} is not used.",
+            action=Action.DROPPED,
+            field=column,
+        )
         for column in mapping.unmapped
     ]
     return Batch(frame, opened.geometry), issues

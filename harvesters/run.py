@@ -106,7 +106,16 @@ def check(feed: Feed, tools: Tools, tell: Tell, *, path: Path | None = None) -> 
     except Exception as error:
         logger.exception("check of %s broke", feed.url)
         outcome, code, message = Outcome.FAILED, "E-FAULT", told_fault(error)
+    finally:
+        _leave_nothing(context)
     return RunReport(None, feed, outcome, code, concealed(message), record.values, concealed_issues(record.issues))
+
+
+def _leave_nothing(context: Context) -> None:
+    """Takes a file that was only tried out of the archive, unless a run has read the same."""
+    sha256 = context.record.values.get("resource_sha256")
+    if sha256 and not runs.has_resource(context.tools.engine, sha256):
+        context.tools.archive.erase(sha256)
 
 
 def _harvest(

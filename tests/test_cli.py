@@ -16,7 +16,7 @@ COMMANDS = [
     "up", "serve", "migrate", "harvest", "status", "feeds", "feeds add", "feeds list", "feeds show", "feeds remove",
     "feeds check", "layers", "layers list", "layers show", "layers new", "boundaries", "boundaries load", "places",
     "places load",
-    "takedown", "coverage", "quality", "tasks", "tasks list", "tasks mute",
+    "takedown", "coverage", "quality", "tasks", "tasks list", "tasks mute", "tasks unmute",
     "matches", "matches list", "matches decide", "matches find",
 ]  # fmt: skip
 

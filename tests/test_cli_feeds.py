@@ -17,6 +17,7 @@ from datasets.settings import read_settings
 from datasets.store.engine import connect
 from datasets.store.migrate import migrate
 from portal.commands.feeds import app
+from tests.builders import Answer, csv_bytes, served, toilets
 
 LAYERS = ("conservation-areas", "libraries", "polling-stations", "public-toilets")
 FERNCLIFFE = {f"ferncliffe-{layer}" for layer in LAYERS}
@@ -134,3 +135,14 @@ def test_shipped_feeds_are_added_once(tmp_path: Path, fresh_database_url: str) -
 def test_a_city_without_shipped_feeds_says_how_to_find_some(home: dict[str, str]) -> None:
     done = feeds(home, "add", "--shipped")
     assert done.exit_code == 0 and "feeds discover URL" in done.stdout
+
+
+def test_a_check_of_an_address_for_a_feed_reads_that_address(home: dict[str, str]) -> None:
+    """And not the feed's own, of which it would say that all is well."""
+    with served({"/good.csv": Answer(csv_bytes(toilets(5)))}) as site:
+        added = feeds(home, "add", site["/good.csv"], "--council", "Ashmere", "--layer", "public-toilets",
+                      "--licence", "OGL-UK-3.0", "--id", "ashmere-toilets")  # fmt: skip
+        assert added.exit_code == 0, added.output
+        assert feeds(home, "check", "--feed", "ashmere-toilets").exit_code == 0
+        wrong = feeds(home, "check", site["/gone.csv"], "--feed", "ashmere-toilets")
+    assert wrong.exit_code == 4 and "no such address (404)" in wrong.output

@@ -232,6 +232,13 @@ def test_checking_a_feed_says_what_a_harvest_would_and_writes_nothing(desk: Desk
     assert (report.outcome, report.run_id, report.values["features"]) == (Outcome.PUBLISHED, None, 3)
     assert report.message == "3 features would be published."
     assert desk.rows() == [] and query(desk.tools.engine, "SELECT FROM citywide.run") == []
+    assert not desk.tools.archive.path(report.values["resource_sha256"]).exists()
+
+
+def test_checking_what_a_run_has_read_leaves_its_file_alone(desk: Desk) -> None:
+    desk.harvest(toilets(3))
+    report = check(desk.feed, desk.tools, quiet, path=desk.path)
+    assert desk.tools.archive.path(report.values["resource_sha256"]).exists()
 
 
 def test_checking_a_feed_that_would_be_held_says_every_reason(desk: Desk) -> None:

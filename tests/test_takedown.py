@@ -15,7 +15,7 @@ from datasets.store.feeds import save_feed
 from datasets.store.quality import feed_figures
 from datasets.store.rules import Scope, add_rule
 from datasets.store.versions.purge import PROOFS, PURGES
-from datasets.store.versions.takedown import Receipt, finish_takedowns, last_resource, take_down
+from datasets.store.versions.takedown import Receipt, finish_takedowns, last_resource, resources_read, take_down
 from datasets.vocabulary import Outcome, RuleAction
 from portal.commands.takedown import document, told
 from portal.worker import sweep
@@ -265,3 +265,12 @@ def test_each_proof_finds_what_its_purge_left(desk: Desk, monkeypatch: pytest.Mo
         monkeypatch.setitem(PURGES, kind, "SELECT")
     receipt = down(desk, first.values["resource_sha256"])
     assert not receipt.proven and {kind for kind, count in receipt.left.items() if not count} == {"features"}
+
+
+def test_of_several_files_a_person_says_which(desk: Desk) -> None:
+    desk.harvest(leaking())
+    desk.harvest(toilets(6))
+    newest, oldest = resources_read(desk.tools.engine, desk.feed.id)
+    assert newest.sha256 == last_resource(desk.tools.engine, desk.feed.id) and newest.read_at > oldest.read_at
+    down(desk, oldest.sha256)
+    assert [row.sha256 for row in resources_read(desk.tools.engine, desk.feed.id)] == [newest.sha256]

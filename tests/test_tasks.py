@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from datasets.errors import CitywideError
 from datasets.store.feeds import remove_feed
-from datasets.store.tasks import Task, mute, open_tasks
+from datasets.store.tasks import Task, mute, open_tasks, unmute
 from datasets.vocabulary import TaskKind, TaskState
 from tests.builders import ASHMERE, BRACKHOLME, Desk, query, toilet, toilets
 
@@ -127,6 +127,16 @@ def test_a_muted_task_stays_muted_until_its_cause_is_gone(desk: Desk) -> None:
     assert [each.state for each in tasks_of(desk)] == [TaskState.OPEN]
 
 
+def test_a_muted_task_can_be_opened_again(desk: Desk) -> None:
+    desk.harvest(without_place(3))
+    [task] = tasks_of(desk)
+    mute(desk.tools.engine, task.id, "They float.", "operator")
+    unmute(desk.tools.engine, task.id)
+    assert [(each.id, each.reason, each.open_since) for each in tasks_of(desk)] == [(task.id, None, task.open_since)]
+    with pytest.raises(CitywideError, match="There is no muted task"):
+        unmute(desk.tools.engine, task.id)
+
+
 def test_a_task_that_is_none_cannot_be_muted(engine: Engine) -> None:
     with pytest.raises(CitywideError, match="There is no open task 'abc'"):
         mute(engine, "abc", "why", "operator")
@@ -143,6 +153,8 @@ def test_a_layer_that_must_be_provided_and_is_not_is_a_task_that_can_be_muted(en
     mute(engine, task.id, "It votes by post.", "operator")
     assert missing(engine, "polling-stations", ASHMERE) == []
     assert missing(engine, "polling-stations", BRACKHOLME) != []
+    unmute(engine, task.id)
+    assert [each.id for each in missing(engine, "polling-stations", ASHMERE)] == [task.id]
 
 
 def test_a_layer_that_is_only_encouraged_is_no_task(engine: Engine) -> None:

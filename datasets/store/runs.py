@@ -101,6 +101,12 @@ def begin_run(engine: Engine, feed_id: str, worker: str) -> int:
         return int(connection.execute(plain_insert(run).values(**values).returning(run.c.id)).scalar_one())
 
 
+def has_resource(engine: Engine, sha256: str) -> bool:
+    """Whether a run has read these bytes."""
+    with engine.connect() as connection:
+        return connection.scalar(select(tables.resource.c.sha256).where(tables.resource.c.sha256 == sha256)) is not None
+
+
 def beat(engine: Engine, run_id: int, stage: str, done: int, total: int | None) -> bool:
     """Says that the run goes on and how far it is; whether it is still ours to go on with."""
     run = tables.run

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, case, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from datasets.errors import CitywideError
@@ -145,6 +145,20 @@ def mute(engine: Engine, task: str, reason: str, by: str) -> Task:
         row |= {"id": task, "kind": known.kind.value, "count": known.count}
         statement = insert(tables.task).values(**row, **values)
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+    return known
+
+
+def unmute(engine: Engine, task: str) -> Task:
+    """Opens a muted task again. CitywideError when none of this id is muted."""
+    with engine.begin() as connection:
+        known = next((each for each in open_tasks(connection, muted=True) if each.id == task and each.reason), None)
+        if known is None:
+            raise CitywideError(f"There is no muted task {task!r}; `citywide tasks --muted` lists them.")
+        if known.kind is TaskKind.NOT_PROVIDED:
+            connection.execute(delete(tables.task).where(tables.task.c.id == task))
+        else:
+            values = {"state": TaskState.OPEN.value, "reason": None, "by": None}
+            connection.execute(update(tables.task).where(tables.task.c.id == task).values(**values))
     return known
 
 

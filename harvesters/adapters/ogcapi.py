@@ -330,10 +330,12 @@ def _links(document: Mapping[str, Any], *relations: str) -> list[Mapping[str, An
 
 
 def _licence(document: Mapping[str, Any]) -> str:
-    """The address of the licence, else the collection's own word."""
-    for link in _links(document, "license"):
-        return str(link["href"])
-    return str(document.get("license") or "")
+    """The address of the licence, else the collection's own word; nothing where there are several, for parts of the
+    collection that have terms of their own."""
+    stated = {str(link["href"]) for link in _links(document, "license")}
+    if len(stated) > 1:
+        return ""
+    return stated.pop() if stated else str(document.get("license") or "")
 
 
 def _page(document: Mapping[str, Any], root: str) -> str | None:

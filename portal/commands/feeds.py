@@ -208,6 +208,9 @@ def check(
         }
         if feed_id:
             stated = {name: value for name, value in values.items() if value}
+            if source is not None and path is None:
+                # What is there now is told to lie elsewhere: a file, whatever platform the feed is on.
+                stated |= {"url": source, "platform": "file", "params": {}}
             feed = check_entry({**store.read_feed(tools.engine, feed_id).document(), **stated}, Feed, "")
         else:
             address = _needed(source, "URL_OR_PATH") if path is None else "https://example.org/check"

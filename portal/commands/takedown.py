@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from datasets.store.feeds import read_feed
-from datasets.store.versions.takedown import BEYOND, Receipt, feeds_with, last_resource, take_down
+from datasets.store.versions.takedown import BEYOND, Receipt, feeds_with, last_resource, resources_read, take_down
 from harvesters.heartbeat import worker_name
 from portal import console
 
@@ -17,7 +18,7 @@ def takedown(
     feed: Annotated[str, typer.Argument(help="The feed that it came by.")],
     reason: Annotated[str, typer.Option(help="Why it is taken down; the receipt says it.")],
     resource: Annotated[
-        str, typer.Option(help="The sha256 of the resource; by default the one that the feed's last run read.")
+        str, typer.Option(help="The sha256 of the resource; not needed where the feed has read but one.")
     ] = "",
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Of all feeds that have the same bytes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipts as JSON.")] = False,
@@ -27,7 +28,7 @@ def takedown(
         raise typer.BadParameter("say why, with --reason")
     with console.failing_plainly(), console.opened() as tools:
         read_feed(tools.engine, feed)
-        sha256 = resource or last_resource(tools.engine, feed)
+        sha256 = resource or _only_resource(tools.engine, feed)
         others = [other for other in feeds_with(tools.engine, sha256) if other != feed] if everywhere else []
         receipts = [
             take_down(
@@ -42,6 +43,17 @@ def takedown(
             for receipt in receipts:
                 console.out.print("\n".join(told(receipt)), markup=False, soft_wrap=True)
     raise typer.Exit(console.OK if receipts[-1].proven else console.FAILED)
+
+
+def _only_resource(engine: Engine, feed: str) -> str:
+    """The one thing that the feed has read. Of several a person says which: what is purged does not come back."""
+    read = resources_read(engine, feed)
+    if len(read) > 1:
+        told = "\n".join(f"  {row.sha256}  read {row.read_at:%Y-%m-%d %H:%M}, {row.outcome}" for row in read)
+        console.stop(
+            f"Feed {feed} has read {len(read)} files; say which with --resource SHA256:\n{told}", console.USAGE
+        )
+    return last_resource(engine, feed)
 
 
 def document(receipt: Receipt) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from datasets.city import City
 from datasets.layer import find_layer
-from datasets.store.tasks import Task, mute, open_tasks
+from datasets.store.tasks import Task, mute, open_tasks, unmute
 from datasets.vocabulary import TaskKind
 from portal import console, words
 
@@ -61,6 +61,14 @@ def mute_task(
         console.out.print(f"Muted: {muted.title}.", markup=False)
 
 
+@app.command("unmute")
+def unmute_task(task_id: Annotated[str, typer.Argument(metavar="ID", help="The task's id.")]) -> None:
+    """Open a muted task again."""
+    with console.failing_plainly(), console.opened() as tools:
+        opened = unmute(tools.engine, task_id)
+        console.out.print(f"Open again: {opened.title}.", markup=False)
+
+
 def _told(task: Task) -> dict[str, Any]:
     """The task as plain values; moments in ISO 8601."""
     told = {**asdict(task), "title": task.title, "severity": task.severity.value, "fix": task.fix}
@@ -77,12 +85,12 @@ def _print(tasks: list[Task], city: City) -> None:
     names = {council.gss: council.name for council in city.council}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("Id", "Council", "Layer", "Severity", "Open since", "Task", "How to mend it"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title in ("Id", "Open since"))
     for task in tasks:
         what = task.title + (f" ({task.field})" if task.field else "")
         what += f", {words.named(task.count, 'row')}" if task.kind is TaskKind.ISSUE else ""
         since = f"{task.open_since:%Y-%m-%d}" if task.open_since else "–"
-        state = task.severity.value + (", muted" if task.reason else "")
+        state = task.severity.value + (f", muted: {task.reason}" if task.reason else "")
         cells = (task.id, names.get(task.council, task.council), task.layer, state, since, what, task.fix)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
     console.out.print(table)

@@ -33,6 +33,11 @@ def test_a_server_lists_its_collections_of_features_and_no_others(session: Sessi
     assert one.fields == ("id", "species", "height")
 
 
+def test_of_several_licences_none_is_the_collections(session: Session) -> None:
+    with serving_ogcapi(OgcApiServer(42, licences=("https://example.org/a", "https://example.org/b"))) as server:
+        assert describe(ogcapi, server.url, TREES, session).licence in (None, "")
+
+
 @pytest.mark.parametrize("path", ["/collections/trees", "/collections/trees/items?limit=10&f=json"])
 def test_the_address_of_a_collection_means_that_collection(path: str, session: Session) -> None:
     with serving_ogcapi(OgcApiServer(42)) as server:

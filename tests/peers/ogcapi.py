@@ -25,7 +25,7 @@ class OgcApiServer:
     all, which the standard allows. `follows`: where `next` leads: `on`, to the page `itself`, to another `host`, to the
     `first` page's rows again (MapServer#6613), or `nowhere` (pygeoapi#1594). `grid`: advertises the national grid; with
     `lies` it gives degrees all the same. `ids` off: features have none. `wants_f`: web pages for whoever minds only the
-    header. `inside`: the address that it writes in links, as behind a proxy.
+    header. `inside`: the address that it writes in links, as behind a proxy. `licences`: where its parts are licensed.
     """
 
     count: int
@@ -37,6 +37,7 @@ class OgcApiServer:
     ids: bool = True
     wants_f: bool = False
     inside: str | None = None
+    licences: tuple[str, ...] = ("https://example.org/licence",)
     faults: list[Reply] = field(default_factory=list)
     url: str = ""
     asked: list[str] = field(default_factory=list)
@@ -58,9 +59,9 @@ class OgcApiServer:
 
     def _collection(self) -> dict[str, Any]:
         crs = ["http://www.opengis.net/def/crs/OGC/1.3/CRS84", *([GRID] if self.grid else [])]
-        licence = {"rel": "license", "href": "https://example.org/licence", "type": "text/html"}
+        licences = [{"rel": "license", "href": address, "type": "text/html"} for address in self.licences]
         items = self._link("items", "collections/trees/items")
-        return {"id": "trees", "title": "Trees", "itemType": "feature", "crs": crs, "links": [items, licence]}
+        return {"id": "trees", "title": "Trees", "itemType": "feature", "crs": crs, "links": [items, *licences]}
 
     def _items(self, query: Mapping[str, str]) -> Reply:
         start, asked = int(query.get("before", 0)), int(query.get("limit", 10))

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, Engine, RowMapping, select, text
+from sqlalchemy import Connection, Engine, Row, RowMapping, select, text
 
 from datasets.errors import CitywideError
 from datasets.layer import layers
@@ -74,6 +74,20 @@ def last_resource(engine: Engine, feed_id: str) -> str:
     if sha256 is None:
         raise CitywideError(f"Feed {feed_id} has read nothing that could be taken down.")
     return str(sha256)
+
+
+def resources_read(engine: Engine, feed_id: str) -> list[Row[Any]]:
+    """What the feed has read and is not taken down, the newest first: `sha256`, `read_at` and the `outcome` then."""
+    query = text("""
+        SELECT DISTINCT ON (resource_sha256) resource_sha256 AS sha256, started_at AS read_at, outcome
+        FROM citywide.run WHERE feed = :feed AND resource_sha256 IS NOT NULL AND code IS DISTINCT FROM :code
+        AND NOT EXISTS (SELECT FROM citywide.takedown t WHERE t.feed = run.feed
+                        AND t.resource_sha256 = run.resource_sha256)
+        ORDER BY resource_sha256, id DESC
+        """)
+    with engine.connect() as connection:
+        found = connection.execute(query, {"feed": feed_id, "code": CODE}).all()
+    return sorted(found, key=lambda row: row.read_at, reverse=True)
 
 
 def is_taken_down(engine: Engine, feed_id: str, sha256: str, content_hash: str | None = None) -> bool:
