@@ -26,7 +26,7 @@ _PLACES = pl.Schema({"fid": pl.Int64, "feed": pl.Int32, "x": pl.Float64, "y": pl
 _METRES_PER_DEGREE = 110_500.0
 """Rather too few, so that nothing near is overlooked; who scores a pair measures it."""
 _CELLS = 2_000
-CROWD = 6
+CROWD = 2
 _SAMPLE, _PORTION = 5_000, 100_000
 _STEPS = 3
 _WHOLE = 0.5
